@@ -15,7 +15,7 @@ $(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "Meshflow needs Python 3.11 to 3.13; $(PYTHON) is $$($(PYTHON) --version 2>&1). Say: make setup PYTHON=python3.12"; exit 1; }
 	@echo "Making $(VENV) from requirements.lock …"
-	@$(PYTHON) -m venv --clear $(VENV)
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode -r requirements.lock
 	@touch $@

@@ -23,7 +23,7 @@ class Reference(NamedTuple):
     def of(cls, obj: Obj) -> Reference:
         """The reference of an object that has apiVersion, kind and metadata.name (KeyError otherwise).
 
-        The namespace is what the object says: a namespaced object that leaves it out has None here, so default it first.
+        The namespace is what the object says: one that is left out is None here, so default it first.
         """
         metadata = obj["metadata"]
         return cls(group_of(obj["apiVersion"]), obj["kind"], metadata.get("namespace") or None, metadata["name"])
