@@ -65,7 +65,7 @@ class Watched(NamedTuple):
 
 
 class Queue:
-    """Keys waiting for a look. A key that is added while it waits is there once; while it is looked at, it comes again."""
+    """Keys waiting for a look. A waiting key is there once; one added during its own look comes again."""
 
     def __init__(self) -> None:
         self._waiting: deque[Key] = deque()
@@ -188,7 +188,7 @@ class Controller:
             except ApiError as error:
                 again = self._retry(key)
                 log.debug("%s %s: again in %.2f s: %s", type(self).__name__, key, again, error)
-            except Exception:  # noqa: BLE001 - the outermost frame of a loop that must outlive any bug of one look
+            except Exception:  # the outermost frame: a loop must outlive any bug of one look
                 again = self._retry(key)
                 log.exception("%s %s failed; again in %.2f s", type(self).__name__, key, again)
             else:

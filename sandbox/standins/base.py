@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 Obj = dict[str, Any]
 Key = tuple[str, str]  # namespace, name
+Backend = ASGIApp | str  # an app, or the URL of a loopback server that has TLS of its own
 
 log = logging.getLogger(__name__)
 RETRY_AFTER = 1.0  # seconds until a failed waking is tried again
@@ -69,8 +70,8 @@ class StandIn:
     def name(self) -> str:
         return str(self.deployment["metadata"]["name"])
 
-    def apps(self) -> Mapping[int, ASGIApp]:
-        """Container port → ASGI app that answers there while awake; asked once after `awake`."""
+    def apps(self) -> Mapping[int, Backend]:
+        """Container port → what answers there while awake; asked once after `awake`."""
         return {}
 
     async def awake(self, deployment: Obj) -> None:
@@ -93,7 +94,7 @@ class StandIn:
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except Exception:  # noqa: BLE001 - outermost: one stand-in's fault must not stop the others
+        except Exception:
             log.exception("%s of %s/%s stopped", type(self).__name__, self.namespace, self.name)
 
 
@@ -101,7 +102,7 @@ class StandIn:
 class _Running:
     standin: StandIn
     template: Obj
-    apps: Mapping[int, ASGIApp] = field(default_factory=dict)
+    apps: Mapping[int, Backend] = field(default_factory=dict)
     served: set[tuple[str, int]] = field(default_factory=set)  # (service, port) registered in the network
 
 
@@ -227,7 +228,7 @@ def selects(service: Obj, labels: Mapping[str, str]) -> bool:
     return bool(selector) and selector.items() <= labels.items()
 
 
-def _routes(running: _Running, namespace: str, services: Iterable[Obj]) -> Iterator[tuple[tuple[str, int], ASGIApp]]:
+def _routes(running: _Running, namespace: str, services: Iterable[Obj]) -> Iterator[tuple[tuple[str, int], Backend]]:
     labels = running.template["metadata"].get("labels", {})
     for service in services:
         if service["metadata"]["namespace"] != namespace or not selects(service, labels):
