@@ -1,0 +1,421 @@
+"""The declared mesh: include/mesh.yaml as typed, frozen models.
+
+`load` reads the file, lays the environment over it and returns a `Mesh`. It is fast and knows neither Airflow nor the
+network, so DAG files may call it while they are parsed. What each setting means, its unit and its default stand beside
+the field here and in include/mesh.yaml.
+
+Environment, for what differs from machine to machine and does not belong in the repository:
+
+    MESHFLOW_MESH             another mesh.yaml
+    MESHFLOW_CHART_MIRROR     one URL that serves every chart repository as URL/<repository>/index.yaml
+    MESHFLOW_CHARTS_LOCK      another lock file, such as the one of a mirror whose archives differ
+    MESHFLOW_CACHE            where fetched charts are kept
+    MESHFLOW_REGISTRY_MIRROR  one URL asked instead of every image registry
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from meshflow import positions
+from meshflow.errors import InvalidInput
+
+PHASES = ("istio", "injection", "gateway", "mtls", "observability", "flagger")
+"""The phases in the order in which a mesh is built."""
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
+"""A name that Kubernetes accepts."""
+
+Url = Annotated[str, Field(pattern=r"^(https?|oci)://[^\s@]+$")]
+"""An address without credentials: those belong in an Airflow connection."""
+
+
+class Model(BaseModel):
+    """Frozen, and strict about names: an unknown field is a typo."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class PushPolicy(StrEnum):
+    """What happens to a push that meets a running rollout of the same service."""
+
+    QUEUE = "queue"  # it waits its turn
+    SUPERSEDE = "supersede"  # it replaces the running one, unless that is being promoted
+    COALESCE = "coalesce"  # only the latest of those that wait is rolled out
+    REJECT = "reject"  # it is refused
+
+
+class Strategy(StrEnum):
+    """How a release takes over."""
+
+    CANARY = "canary"  # traffic moves by weight, judged at each step
+    BLUE_GREEN = "blue-green"  # Flagger switches all traffic after its checks
+    AB = "ab"  # Flagger sends requests with a header or cookie to the new version
+    PLAIN_BLUE_GREEN = "plain-blue-green"  # two Deployments and a Service selector, without Flagger
+
+
+class Cluster(Model):
+    """A cluster that the pipelines may act on."""
+
+    connection: str = "kubernetes_default"  # Airflow connection of type `kubernetes`
+
+
+class Istio(Model):
+    """The control plane."""
+
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+")
+    revision: Name | None = None  # None installs the default revision
+    cni: bool = False  # True: the CNI node agent instead of privileged init containers
+
+
+class Charts(Model):
+    """Where charts come from and how they are trusted."""
+
+    repositories: dict[str, Url]  # the name used in sources → the repository's address
+    mirror: Url | None = None  # serves every repository as MIRROR/<repository>/index.yaml
+    allow_unlocked: tuple[str, ...] = ()  # "repository/name" of charts that may be used without a locked sha256
+    lock: Path = Path("charts.lock")  # relative to mesh.yaml
+    cache: Path | None = None  # None: under Airflow's home
+    timeout: float = Field(30.0, gt=0)  # seconds for one answer of a repository
+
+    def url(self, repository: str) -> str:
+        """The address to ask for a repository: its place on the mirror if one is set."""
+        if self.mirror:
+            return f"{self.mirror.rstrip('/')}/{repository}"
+        return self.repositories[repository].rstrip("/")
+
+
+class ManifestSource(Model):
+    """A YAML file, a folder of them, or a folder with a kustomization.yaml."""
+
+    path: Path  # relative to the manifests folder
+    stage: str | None = None  # only in this stage of the phase; None: in all of them
+
+
+def _paths(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class ChartSource(Model):
+    """A pinned Helm chart."""
+
+    chart: str = Field(pattern=r"^[a-z0-9][-a-z0-9]*/[a-z0-9][-a-z0-9]*$")  # repository/name
+    version: str | None = None  # None: the version of Istio, for charts of its repository
+    release: Name  # the release name that templates see
+    namespace: Name
+    values: Annotated[
+        tuple[Path, ...], BeforeValidator(_paths)
+    ] = ()  # later files win; relative to the manifests folder
+    stage: str | None = None
+    when: Literal["cni"] | None = None  # `cni`: only if istio.cni is true
+
+    @property
+    def repository(self) -> str:
+        return self.chart.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        return self.chart.partition("/")[2]
+
+
+def _kind_of_source(value: Any) -> str:
+    return "chart" if (isinstance(value, dict) and "chart" in value) or isinstance(value, ChartSource) else "path"
+
+
+Source = Annotated[
+    Annotated[ManifestSource, Tag("path")] | Annotated[ChartSource, Tag("chart")], Discriminator(_kind_of_source)
+]
+
+
+class Phase(Model):
+    """One step of the mesh's life."""
+
+    sources: tuple[Source, ...]
+    takeover: bool = False  # True: fields of other managers are taken over after they were reported
+    approve: bool = False  # True: a person lets the plan through before it is applied
+    prune_budget: float = Field(0.25, ge=0, le=1)  # share of the set's objects that one run may remove
+    timeout: float = Field(600.0, gt=0)  # seconds that one stage may take to become healthy
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages in the order in which they are applied; empty for a phase without any."""
+        return tuple(dict.fromkeys(source.stage for source in self.sources if source.stage))
+
+
+class InjectedNamespace(Model):
+    """A namespace whose pods get a sidecar."""
+
+    name: Name
+    revision: Name | None = None  # None: the mesh's revision, or `istio-injection: enabled` without one
+
+
+class Injection(Model):
+    """Which namespaces are in the mesh, and how workloads are restarted into it."""
+
+    namespaces: tuple[InjectedNamespace, ...] = ()
+    batch: int = Field(2, ge=1)  # workloads restarted at a time
+    timeout: float = Field(600.0, gt=0)  # seconds that one batch may take
+
+
+class ServiceOverride(Model):
+    """What one service does differently."""
+
+    image: str | None = None  # repository whose pushes are rolled out; None: that of its first container
+    policy: PushPolicy | None = None
+    strategy: Strategy | None = None  # None: read from its manifests
+    timeout: float | None = Field(None, gt=0)
+
+
+class Service(Model):
+    """A service with all defaults filled in: what `Mesh.service` answers."""
+
+    name: str
+    namespace: str
+    path: Path
+    image: str | None
+    policy: PushPolicy
+    strategy: Strategy | None
+    timeout: float
+
+
+class Services(Model):
+    """The application."""
+
+    path: Path = Path("services")  # one folder for each service; relative to the manifests folder
+    namespace: Name = "weather"
+    policy: PushPolicy = PushPolicy.QUEUE
+    timeout: float = Field(3600.0, gt=0)  # seconds until a rollout that has not ended is given up
+    backing: tuple[str, ...] = ()  # folders that are deployed but not released by image, such as a broker
+    overrides: dict[str, ServiceOverride] = {}
+
+
+class Endpoint(Model):
+    """Where an add-on answers: behind the API server's service proxy, or at a URL."""
+
+    namespace: Name
+    service: Name
+    port: int = Field(ge=1, le=65535)  # of the Service
+    scheme: Literal["http", "https"] = "http"
+    path: str = ""  # prefix of every path, such as Kiali's /kiali
+    url: Url | None = None  # asked directly instead of through the proxy
+    connection: str | None = None  # Airflow connection with the login, if it wants one
+
+
+class Drift(Model):
+    """The scheduled comparison."""
+
+    schedule: str | None = "@hourly"  # cron or preset; None: only by hand
+
+
+class Mesh(Model):
+    """All of include/mesh.yaml."""
+
+    clusters: dict[Name, Cluster] = {"default": Cluster()}
+    istio: Istio
+    charts: Charts
+    registries: dict[str, Url] = {}  # image registry host → address asked instead
+    registry_mirror: Url | None = None  # asked instead of every registry
+    phases: dict[str, Phase]
+    injection: Injection = Injection()
+    services: Services = Services()
+    prometheus: Endpoint
+    grafana: Endpoint
+    kiali: Endpoint
+    drift: Drift = Drift()
+    _document: positions.Document = PrivateAttr(default_factory=lambda: positions.Document({}, "mesh.yaml"))
+
+    @field_validator("phases")
+    @classmethod
+    def _known_phases(cls, phases: dict[str, Phase]) -> dict[str, Phase]:
+        for name in phases:
+            if name not in PHASES:
+                raise ValueError(f"unknown phase {name!r}{suggestion(name, PHASES)}")
+        return phases
+
+    @model_validator(mode="after")
+    def _known_repositories(self) -> Self:
+        for phase, number, source in self.chart_sources():
+            if source.repository not in self.charts.repositories:
+                near = suggestion(source.repository, self.charts.repositories)
+                raise ValueError(
+                    f"phases.{phase}.sources[{number}] names the unknown repository {source.repository!r}{near}"
+                )
+            if source.version is None and source.repository != "istio":
+                raise ValueError(f"phases.{phase}.sources[{number}] needs a version")
+        return self
+
+    def chart_sources(self) -> list[tuple[str, int, ChartSource]]:
+        """(phase, number, source) of every chart, in order."""
+        return [
+            (name, number, source)
+            for name, phase in self.phases.items()
+            for number, source in enumerate(phase.sources)
+            if isinstance(source, ChartSource)
+        ]
+
+    def version_of(self, source: ChartSource) -> str:
+        """The chart version of a source: its own, or Istio's."""
+        return source.version or self.istio.version
+
+    @property
+    def file(self) -> Path:
+        """The mesh.yaml that was read."""
+        return Path(self._document.file)
+
+    @property
+    def manifests(self) -> Path:
+        """The folder of all manifests, beside mesh.yaml."""
+        return self.file.parent / "manifests"
+
+    def where(self, *path: str | int) -> str:
+        """`file:line` of a field of mesh.yaml."""
+        return self._document.where(path)
+
+    def phase(self, name: str) -> Phase:
+        """A phase by name; InvalidInput for one that mesh.yaml does not have."""
+        try:
+            return self.phases[name]
+        except KeyError:
+            raise InvalidInput(
+                f"no such phase{suggestion(name, self.phases)}", where=self.where("phases"), field="phases", value=name
+            ) from None
+
+    def service(self, name: str) -> Service:
+        """A service by name; InvalidInput for one that has no folder."""
+        names = service_names(self.manifests.parent.parent, folder=self.manifests / self.services.path)
+        if name not in names:
+            raise InvalidInput(
+                f"no such service{suggestion(name, names)}",
+                where=str(self.manifests / self.services.path),
+                value=name,
+                way_out=f"Known are {', '.join(names) or 'none'}",
+            )
+        own = self.services.overrides.get(name, ServiceOverride())
+        return Service(
+            name=name,
+            namespace=self.services.namespace,
+            path=self.services.path / name,
+            image=own.image,
+            policy=own.policy or self.services.policy,
+            strategy=own.strategy,
+            timeout=own.timeout or self.services.timeout,
+        )
+
+    def registry(self, host: str) -> str:
+        """The address to ask for images of a registry host."""
+        return (self.registry_mirror or self.registries.get(host) or f"https://{host}").rstrip("/")
+
+
+def default_file() -> Path:
+    """include/mesh.yaml beside plugins/."""
+    return Path(__file__).resolve().parents[2] / "include" / "mesh.yaml"
+
+
+def load(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) -> Mesh:
+    """The mesh that is declared in `path` ($MESHFLOW_MESH, include/mesh.yaml).
+
+    Raises InvalidInput with file, line and field for anything that is missing, unknown or of the wrong type.
+    """
+    file = (path or Path(environ.get("MESHFLOW_MESH") or default_file())).absolute()
+    documents = positions.read(file)
+    if len(documents) != 1 or not isinstance(documents[0].value, dict):
+        raise InvalidInput("must be one YAML mapping", where=str(file))
+    document = documents[0]
+    try:
+        mesh = Mesh.model_validate(_with_environment(document.value, file, environ))
+    except ValidationError as error:
+        raise _readable(error, document) from None
+    mesh._document = document
+    return mesh
+
+
+def service_names(root: Path | None = None, *, folder: Path | None = None) -> list[str]:
+    """The folders under include/manifests/services of a checkout, sorted. Opens no file: cheap at parse time."""
+    base = folder or (root or default_file().parents[1]) / "include" / "manifests" / "services"
+    if not base.is_dir():
+        return []
+    return sorted(entry.name for entry in base.iterdir() if entry.is_dir() and entry.name[0] not in "._")
+
+
+def suggestion(word: str, known: Any) -> str:
+    """`; did you mean 'x'?` for the nearest known name, else the empty string."""
+    near = difflib.get_close_matches(word, [str(name) for name in known], n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _with_environment(value: dict[str, Any], file: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+    data = dict(value)
+    charts = dict(data["charts"]) if isinstance(data.get("charts"), dict) else None
+    if charts is not None:
+        charts["lock"] = environ.get("MESHFLOW_CHARTS_LOCK") or str(
+            file.parent / str(charts.get("lock", "charts.lock"))
+        )
+        charts["cache"] = str(_cache(charts.get("cache"), file, environ))
+        if mirror := environ.get("MESHFLOW_CHART_MIRROR"):
+            charts["mirror"] = mirror
+        data["charts"] = charts
+    if mirror := environ.get("MESHFLOW_REGISTRY_MIRROR"):
+        data["registry_mirror"] = mirror
+    return data
+
+
+def _cache(declared: Any, file: Path, environ: Mapping[str, str]) -> Path:
+    if cache := environ.get("MESHFLOW_CACHE"):
+        return Path(cache)
+    if declared:
+        return file.parent / str(declared)
+    if home := environ.get("MESHFLOW_HOME"):
+        return Path(home) / "cache"
+    if home := environ.get("AIRFLOW_HOME"):
+        return Path(home) / "meshflow" / "cache"
+    return file.parent.parent / ".meshflow" / "cache"
+
+
+def _readable(error: ValidationError, document: positions.Document) -> InvalidInput:
+    """The first problem as a sentence with its line, and how many more there are."""
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    path = _path_in(document.value, first["loc"])
+    problem = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        problem = f"unknown field{suggestion(str(first['loc'][-1]), _fields())}"
+        path = (*path, str(first["loc"][-1])) if path[-1:] != (first["loc"][-1],) else path
+    elif first["type"] == "missing":
+        problem = f"the field {first['loc'][-1]!r} is missing"
+    value = first["input"] if isinstance(first["input"], str | int | float | bool) else None
+    more = f"{len(problems) - 1} more problem(s) follow in this file" if len(problems) > 1 else None
+    return document.error(problem, path, value=value, way_out=more)
+
+
+def _path_in(value: Any, location: tuple[str | int, ...]) -> positions.Field:
+    """The part of pydantic's location that exists in the document: tags of unions are not written there."""
+    path: list[str | int] = []
+    for part in location:
+        in_list = isinstance(value, list) and isinstance(part, int) and part < len(value)
+        if in_list or (isinstance(value, dict) and part in value):
+            value = value[part]
+            path.append(part)
+    return tuple(path)
+
+
+def _fields() -> set[str]:
+    """Every field name of every model here: what a typo may have been meant to be."""
+    return {name for model in Model.__subclasses__() for name in model.model_fields}
