@@ -1,0 +1,11 @@
+"""Plan, apply and wait: the pure rules and the clients put together, without Airflow.
+
+Reading order: reading (live objects, few requests), inventory, verdicts, planner, applier, waiting.
+
+    plan = await planner.plan(kube, desired, set_name="istio")
+    await applier.begin(kube, desired, plan)                      # refuses before the first write; widens the inventory
+    for stage in stages(desired):
+        await applier.apply(kube, desired, plan, stage=stage)     # writes only what differs
+        ...                                                       # wait until stage.references are healthy
+    await applier.finish(kube, desired, plan)                     # prunes, then narrows the inventory
+"""
