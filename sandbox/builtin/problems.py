@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 class Problem(NamedTuple):
-    """One cause of a 422. `message` is the cause's text, without the field; `str()` is the line of the Status message."""
+    """One cause of a 422. `message` is the text without the field; `str()` is the line of the Status message."""
 
     reason: str  # FieldValueInvalid, FieldValueRequired, …
     field: str  # spec.ports[0].port

@@ -1,10 +1,12 @@
 """How the API server treats the objects of one kind on their way into the store.
 
-A write passes these steps, in this order; the API server does what stands in brackets:
+A write passes these steps, in this order; what stands in brackets is the API server's own:
 
-    create   [decode, default, mutating webhooks] prepare_create [default again] validate [validating webhooks] allocate [store]
-    update   [patch, default, mutating webhooks] prepare_update validate_update [validating webhooks] allocate [store]
-    delete   grace_period, then removal at once or a deletionTimestamp (`generation` rises with it where the kind counts)
+    create   [decode, default, mutating webhooks] prepare_create [default again] validate [validating webhooks]
+             allocate [store]
+    update   [patch, default, mutating webhooks] prepare_update validate_update [validating webhooks]
+             allocate [store]
+    delete   grace_period [removal, or a deletionTimestamp, which raises the generation of kinds that count]
 
 Between `allocate` and the store nothing may await: allocations are read from what is stored, not kept beside it.
 

@@ -138,7 +138,7 @@ class Controller:
         if after <= 0:
             self.queue.add(key)
             return
-        due = self.clock.monotonic() + after
+        due = self.clock.monotonic() + self.clock.scaled(after)
         pending = self._timers.get(key)
         if pending and pending[0] <= due:
             return
