@@ -66,7 +66,7 @@ def same(one: Obj, other: Obj) -> bool:
 
 
 def kind_of(spec: Obj) -> str:
-    return spec.get("type") or "ClusterIP"
+    return str(spec.get("type") or "ClusterIP")
 
 
 def normalise(spec: Obj) -> None:
@@ -148,7 +148,7 @@ def drop(spec: Obj, *keys: str) -> None:
 
 
 def wants_health_port(spec: Obj) -> bool:
-    return kind_of(spec) == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
+    return kind_of(spec) == "LoadBalancer" and bool(spec.get("externalTrafficPolicy") == "Local")
 
 
 def check_type(spec: Obj) -> Iterator[Problem]:
