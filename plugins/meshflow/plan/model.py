@@ -31,7 +31,7 @@ _SENTENCES = {
     Action.CONFIGURE: "The object exists and fields that we declare would change.",
     Action.UNCHANGED: "The object is as declared; nothing would be written.",
     Action.PRUNE: "The object was ours, is declared no longer, and would be deleted.",
-    Action.CONFLICT: "Another field manager owns a field that we declare differently; nothing is written until that is settled.",
+    Action.CONFLICT: "Another field manager owns a field that we declare differently; settle that first.",
     Action.UNKNOWN: "The object could not be compared; the message says why.",
 }
 
