@@ -1,19 +1,35 @@
-"""Flagger's events read back into a timeline with numbers."""
+"""Flagger's events read back into a timeline with numbers.
+
+All of Flagger's Kubernetes events carry the reason `Synced`, so what happened is only in the message. Three traps:
+
+- the same message twice is one Event whose `count` grows;
+- after ten different messages in ten minutes the client folds all further ones of that type into one Event, whose
+  message starts with `(combined from similar events): ` and is overwritten each time: one snapshot then shows the last
+  step only, so whoever follows a rollout must `merge` what it sees over time;
+- events expire after an hour.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from meshflow.objects.reference import Obj
+
 
 class StepKind(StrEnum):
+    """What a line of the timeline is about; one sentence each in `SENTENCES`."""
+
     DETECTED = "detected"
     STARTED = "started"
     WEIGHT = "weight"
     ITERATION = "iteration"
     FAILED_CHECK = "failed_check"
+    NOT_READY = "not_ready"
     WAITING = "waiting"
     PROMOTING = "promoting"
     PROMOTED = "promoted"
@@ -22,9 +38,76 @@ class StepKind(StrEnum):
     NOTE = "note"
 
 
+SENTENCES: Mapping[StepKind, str] = {
+    StepKind.DETECTED: "Flagger saw the new revision.",
+    StepKind.STARTED: "The analysis began.",
+    StepKind.WEIGHT: "Traffic moved; the value is the percentage on the canary.",
+    StepKind.ITERATION: "A round of a blue/green or A/B analysis passed; the threshold is the number of rounds.",
+    StepKind.FAILED_CHECK: "A check did not pass.",
+    StepKind.NOT_READY: "Pods were not ready.",
+    StepKind.WAITING: "A person is asked.",
+    StepKind.PROMOTING: "The primary gets the new revision.",
+    StepKind.PROMOTED: "The new revision is the primary.",
+    StepKind.ROLLBACK: "Traffic goes back to the primary.",
+    StepKind.FAILED: "The release failed.",
+    StepKind.NOTE: "Anything else that Flagger said.",
+}
+
+COMBINED = "(combined from similar events): "
+
+_NUMBER = r"[-+]?(?:\d+(?:\.\d+)?(?:e[-+]?\d+)?|Inf|NaN)"
+_DURATION = r"(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+"
+
+PATTERNS: tuple[tuple[StepKind, str | None, re.Pattern[str]], ...] = tuple(
+    (kind, check, re.compile(pattern, re.IGNORECASE))
+    for kind, check, pattern in (
+        (StepKind.DETECTED, None, r"^New revision detected!"),
+        (StepKind.STARTED, None, r"^Starting canary analysis"),
+        (StepKind.WEIGHT, None, rf"^Advance \S+ canary weight (?P<value>{_NUMBER})$"),
+        (StepKind.WEIGHT, None, rf"^Advance \S+ primary weight (?P<rest>{_NUMBER})$"),
+        (StepKind.WEIGHT, None, r"^Routing all traffic to (?P<all>primary|canary)"),
+        (StepKind.ITERATION, None, rf"^Advance \S+ canary iteration (?P<value>{_NUMBER})/(?P<threshold>{_NUMBER})$"),
+        (StepKind.WAITING, None, r"^Halt \S+ advancement waiting for "),
+        (
+            StepKind.FAILED_CHECK,
+            "request-success-rate",
+            rf"^Halt \S+ advancement success rate (?P<value>{_NUMBER})(?P<percent>%) [<>] (?P<threshold>{_NUMBER})%$",
+        ),
+        (
+            StepKind.FAILED_CHECK,
+            "request-duration",
+            rf"^Halt \S+ advancement request duration (?P<duration>{_DURATION}) [<>] (?P<limit>{_DURATION})$",
+        ),
+        (StepKind.FAILED_CHECK, None, r"^Halt \S+ advancement (?:external|pre-rollout) check (?P<check>\S+) failed"),
+        (
+            StepKind.FAILED_CHECK,
+            None,
+            r"^Halt advancement no values found for (?:custom metric:|metric:|\S+ metric) (?P<check>[^\s:]+)",
+        ),
+        (
+            StepKind.FAILED_CHECK,
+            None,
+            rf"^Halt \S+ advancement (?P<check>.+) (?P<value>{_NUMBER}) [<>] (?P<threshold>{_NUMBER})$",
+        ),
+        (StepKind.FAILED_CHECK, None, r"^(?:Prometheus|Metric) query failed(?: for (?P<check>[^:]+))?:"),
+        (StepKind.PROMOTING, None, r"^Copying \S+ template spec to "),
+        (StepKind.PROMOTED, None, r"^Promotion completed!|^Initialization done!"),
+        (StepKind.ROLLBACK, None, r"^Rolling back \S+ "),
+        (StepKind.FAILED, None, r"^Canary failed!|^Promotion of \S+ failed"),
+        (StepKind.NOT_READY, None, r"not ready: |exceeded its progress deadline"),
+    )
+)
+"""First match wins: kind, name of the check when the message does not hold it, and where the numbers stand."""
+
+_UNITS_MS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4, "h": 3.6e6}
+
+
 @dataclass(frozen=True)
 class Step:
-    """One thing that happened. `value` and `threshold` are in `unit` ("%", "ms", "" when none)."""
+    """One thing that happened. `value` and `threshold` are in `unit` ("%", "ms", "" when it has none).
+
+    A failed check without `value` had no data or no numbers; `message` says which.
+    """
 
     time: datetime
     kind: StepKind
@@ -41,7 +124,96 @@ class Step:
         return f"{self.time.isoformat()} {self.message} {self.count}"
 
     def __str__(self) -> str:
-        return f"{self.time:%H:%M:%S} {self.message}"
+        again = f" ({self.count} times)" if self.count > 1 else ""
+        return f"{self.time:%H:%M:%S} {self.message}{again}"
+
+    def figures(self) -> str:
+        """`69.17% against 99%` for a failed check; empty when it had no numbers."""
+        if self.value is None or self.threshold is None:
+            return ""
+        return f"{self.value:g}{self.unit} against {self.threshold:g}{self.unit}"
 
     def to_json(self) -> dict[str, Any]:
-        raise NotImplementedError
+        fields = {name: value for name, value in asdict(self).items() if value is not None and value != ""}
+        return {**fields, "time": self.time.isoformat(), "kind": self.kind.value}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Step:
+        return cls(**{**data, "time": datetime.fromisoformat(data["time"]), "kind": StepKind(data["kind"])})
+
+
+def steps(events: Iterable[Obj], *, since: datetime | None = None) -> tuple[Step, ...]:
+    """The events in order of time. `since` leaves out older ones (whole seconds: events have no finer clock)."""
+    floor = since.replace(microsecond=0) if since else None
+    found = (read(event) for event in events)
+    return merge((), (step for step in found if floor is None or step.time >= floor))
+
+
+def merge(known: Iterable[Step], found: Iterable[Step]) -> tuple[Step, ...]:
+    """Both together in order of time, each step once."""
+    unique = {step.key: step for step in [*known, *found]}
+    return tuple(sorted(unique.values(), key=lambda step: (step.time, _ORDER[step.kind], step.count, step.message)))
+
+
+def read(event: Obj) -> Step:
+    """One Event as a step; a message that no pattern knows is a NOTE."""
+    message = str(event.get("message") or "").removeprefix(COMBINED).strip()
+    time, count = _time(event), _count(event)
+    for kind, check, pattern in PATTERNS:
+        found = pattern.search(message)
+        if found:
+            value, threshold, unit = _numbers(found.groupdict())
+            name = found.groupdict().get("check") or check
+            return Step(time, kind, message, name, value, threshold, unit, count)
+    return Step(time, StepKind.NOTE, message, count=count)
+
+
+def failed_checks(timeline: Iterable[Step]) -> tuple[Step, ...]:
+    """The last failure of each check, in the order in which they last failed."""
+    last: dict[str, Step] = {}
+    for step in timeline:
+        if step.kind is StepKind.FAILED_CHECK:
+            name = step.check or step.message
+            last.pop(name, None)
+            last[name] = step
+    return tuple(last.values())
+
+
+def milliseconds(duration: str) -> float:
+    """A Go duration such as `1m2.5s` or `512.3ms` in milliseconds."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)", duration)
+    return round(sum(float(number) * _UNITS_MS[unit] for number, unit in parts), 6)
+
+
+def moment(text: str | None) -> datetime | None:
+    """A Kubernetes timestamp as an aware datetime, None for none."""
+    if not text:
+        return None
+    parsed = datetime.fromisoformat(text)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+_ORDER = {kind: place for place, kind in enumerate(StepKind)}
+
+
+def _numbers(found: Mapping[str, str | None]) -> tuple[float | None, float | None, str]:
+    if found.get("duration"):
+        return milliseconds(str(found["duration"])), milliseconds(str(found["limit"])), "ms"
+    if found.get("rest"):
+        return 100 - float(str(found["rest"])), None, "%"
+    if found.get("all"):
+        return (100.0 if found["all"] == "canary" else 0.0), None, "%"
+    value, threshold = found.get("value"), found.get("threshold")
+    unit = "%" if found.get("percent") or (value and not threshold) else ""
+    return (float(value) if value else None), (float(threshold) if threshold else None), unit
+
+
+def _time(event: Obj) -> datetime:
+    series = event.get("series") or {}
+    texts = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
+    created = event.get("metadata", {}).get("creationTimestamp")
+    return next((found for found in map(moment, (*texts, created)) if found), datetime.fromtimestamp(0, UTC))
+
+
+def _count(event: Obj) -> int:
+    return int((event.get("series") or {}).get("count") or event.get("count") or 1)

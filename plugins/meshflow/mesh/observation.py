@@ -1,0 +1,191 @@
+"""What is seen of a rollout at one moment, reduced to the few facts that its outcome hangs on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from meshflow.mesh import timeline
+from meshflow.mesh.weights import Traffic, Weights, weights
+from meshflow.objects.reference import Obj
+
+RELEASE_ID = "meshflow.io/release-id"
+"""Annotation on the pod template that tells whose revision it is. Flagger copies it to the primary on promotion."""
+
+
+class Names(NamedTuple):
+    """Names of the objects around one Canary, all in its namespace."""
+
+    target: str  # Deployment that a person writes
+    primary: str  # Deployment that Flagger made from it
+    service: str  # apex Service; the VirtualService has the same name
+
+
+@dataclass(frozen=True)
+class Release:
+    """Whose outcome is asked for. JSON-simple (`to_json`), because triggers carry it.
+
+    `image` is `repository@digest` as written to the target; `release_id` is the pod template's annotation `RELEASE_ID`;
+    `started` is when it was written, by the cluster's clock where that is known (managedFields of the write).
+    `generation` is the target's as the write returned it: an older observation is stale. The `..._before` are from the
+    canary before the write (`before`), all empty when there was none.
+    """
+
+    service: str
+    namespace: str
+    image: str
+    release_id: str
+    started: datetime
+    generation: int = 0
+    applied_before: str = ""
+    promoted_before: str = ""
+    condition_before: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "started": self.started.isoformat()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Release:
+        return cls(**{**data, "started": datetime.fromisoformat(data["started"])})
+
+
+@dataclass(frozen=True)
+class RolloutObservation:
+    """What was seen at one moment; None for an object that does not exist."""
+
+    canary: Obj | None
+    virtual_service: Obj | None
+    target: Obj | None
+    primary: Obj | None
+    events: tuple[Obj, ...] = ()
+
+
+class State(StrEnum):
+    """Flagger's phases by what they mean for somebody who waits."""
+
+    ABSENT = "absent"  # no Canary yet
+    DELETED = "deleted"  # it was there, or is being deleted
+    STARTING = "starting"
+    INITIALIZED = "initialized"
+    ASKING = "asking"  # a person has to say yes
+    ANALYSING = "analysing"
+    PROMOTING = "promoting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STRANGE = "strange"  # a phase that this table does not know
+
+
+PHASES: Mapping[str, State] = {
+    "": State.STARTING,
+    "Initializing": State.STARTING,
+    "Initialized": State.INITIALIZED,
+    "Waiting": State.ASKING,
+    "WaitingPromotion": State.ASKING,
+    "Progressing": State.ANALYSING,
+    "Promoting": State.PROMOTING,
+    "Finalising": State.PROMOTING,
+    "Succeeded": State.SUCCEEDED,
+    "Failed": State.FAILED,
+    "Terminating": State.DELETED,
+    "Terminated": State.DELETED,
+}
+
+
+class Whose(StrEnum):
+    """Whose revision a Deployment's template is."""
+
+    MINE = "mine"
+    OTHER = "other"
+    STALE = "stale"  # seen as it was before our own write
+    MISSING = "missing"
+
+
+class Facts(NamedTuple):
+    """All that the truth table looks at."""
+
+    target: Whose
+    state: State
+    noticed: bool  # Flagger changed its mind since our write
+    primary: Whose
+    traffic: Traffic
+
+
+def names(canary: Obj) -> Names:
+    """The names that Flagger derives from a Canary's spec."""
+    spec = canary["spec"]
+    target = spec["targetRef"]["name"]
+    return Names(target, f"{target}-primary", spec.get("service", {}).get("name") or target)
+
+
+def before(canary: Obj | None) -> dict[str, str]:
+    """The three `..._before` fields of a Release, from the canary as it is before the write."""
+    status = (canary or {}).get("status") or {}
+    return {
+        "applied_before": status.get("lastAppliedSpec", ""),
+        "promoted_before": status.get("lastPromotedSpec", ""),
+        "condition_before": condition_mark(canary),
+    }
+
+
+def condition_mark(canary: Obj | None) -> str:
+    """`reason@lastUpdateTime` of the Promoted condition, empty without one.
+
+    The one field that tells a new verdict from an old one: a failed Canary's lastAppliedSpec and lastTransitionTime are
+    rewritten at every interval, this only when the phase really changed.
+    """
+    condition = promoted_condition(canary)
+    return f"{condition.get('reason')}@{condition.get('lastUpdateTime')}" if condition else ""
+
+
+def promoted_condition(canary: Obj | None) -> Obj:
+    conditions = ((canary or {}).get("status") or {}).get("conditions") or []
+    return next((item for item in conditions if item.get("type") == "Promoted"), {})
+
+
+def facts(observation: RolloutObservation, *, release: Release) -> Facts:
+    """The observation reduced to what decides."""
+    split = split_of(observation, release=release)
+    return Facts(
+        target=_whose(observation.target, release, generation=release.generation),
+        state=state_of(observation.canary, known_before=bool(release.condition_before)),
+        noticed=condition_mark(observation.canary) not in ("", release.condition_before),
+        primary=_whose(observation.primary, release),
+        traffic=split.traffic if split else Traffic.UNKNOWN,
+    )
+
+
+def split_of(observation: RolloutObservation, *, release: Release) -> Weights | None:
+    """The real weights, None when there is no VirtualService that splits."""
+    service = names(observation.canary).service if observation.canary else release.service
+    return weights(observation.virtual_service, service=service)
+
+
+def state_of(canary: Obj | None, *, known_before: bool = False) -> State:
+    """What the Canary's phase means; `known_before` tells one that is gone from one that was never there."""
+    if canary is None:
+        return State.DELETED if known_before else State.ABSENT
+    if canary["metadata"].get("deletionTimestamp"):
+        return State.DELETED
+    return PHASES.get((canary.get("status") or {}).get("phase", ""), State.STRANGE)
+
+
+def last_sign(observation: RolloutObservation, *, release: Release) -> datetime:
+    """When Flagger last did something for this release: its status or its newest event, never before the write."""
+    status = (observation.canary or {}).get("status") or {}
+    signs = [release.started, timeline.moment(status.get("lastTransitionTime"))]
+    signs += [step.time for step in timeline.steps(observation.events, since=release.started)]
+    return max(sign for sign in signs if sign)
+
+
+def _whose(deployment: Obj | None, release: Release, *, generation: int = 0) -> Whose:
+    if deployment is None:
+        return Whose.MISSING
+    if int(deployment["metadata"].get("generation", 0)) < generation:
+        return Whose.STALE
+    template = deployment["spec"]["template"]
+    annotated = (template.get("metadata", {}).get("annotations") or {}).get(RELEASE_ID) == release.release_id
+    runs = any(container.get("image") == release.image for container in template["spec"].get("containers", []))
+    return Whose.MINE if annotated and runs else Whose.OTHER
