@@ -1,0 +1,110 @@
+"""A cluster of include/mesh.yaml, by its Airflow connection of type `kubernetes`, as a `Kube`.
+
+The connection's extras are those of the Kubernetes provider: `in_cluster`, `kube_config_path`, `kube_config` (a mapping
+or JSON text), `cluster_context`, `disable_verify_ssl`. The provider's own hook is not used: importing it costs three
+seconds a task, its synchronous client changes a process-wide default, and its asynchronous one ignores
+`disable_verify_ssl`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+from meshflow import errors, settings
+
+if TYPE_CHECKING:
+    from meshflow.clients.kube import Kube
+
+EXTRA_PREFIX = "extra__kubernetes__"
+SOURCES = ("in_cluster", "kube_config_path", "kube_config")
+
+
+class ClusterHook(BaseHook):
+    """`cluster` is a name in `clusters` of mesh.yaml."""
+
+    conn_type = "kubernetes"
+
+    def __init__(self, cluster: str) -> None:
+        super().__init__()
+        self.cluster = cluster
+
+    @property
+    def connection_id(self) -> str:
+        """The Airflow connection of the cluster; InvalidInput when mesh.yaml does not name it."""
+        mesh = settings.load()
+        if self.cluster not in mesh.clusters:
+            raise errors.InvalidInput(
+                f"no such cluster{settings.suggestion(self.cluster, mesh.clusters)}",
+                where="parameter",
+                field="cluster",
+                value=self.cluster,
+                way_out=f"Use one of {', '.join(mesh.clusters)}, or add it under clusters in {mesh.file.name}",
+            )
+        return mesh.clusters[self.cluster].connection
+
+    @asynccontextmanager
+    async def kube(self) -> AsyncIterator[Kube]:
+        """The cluster's client, closed on exit. Makes no request by itself."""
+        async with self.client(await self._extras()) as kube:
+            yield kube
+
+    async def _extras(self) -> Mapping[str, Any]:
+        connection = await self.aget_connection(self.connection_id)
+        return {key.removeprefix(EXTRA_PREFIX): value for key, value in connection.extra_dejson.items()}
+
+    @asynccontextmanager
+    async def client(self, extras: Mapping[str, Any]) -> AsyncIterator[Kube]:
+        """The client that these extras of a connection describe."""
+        from kubernetes_asyncio.client import ApiClient
+
+        from meshflow.clients.kube import Kube
+
+        async with ApiClient(configuration=await self._configuration(extras)) as api_client:
+            yield Kube(api_client, cluster=self.cluster)
+
+    async def _configuration(self, extras: Mapping[str, Any]) -> Any:
+        from kubernetes_asyncio import client, config
+
+        chosen = [name for name in SOURCES if extras.get(name)]
+        if len(chosen) > 1:
+            raise self._invalid(f"{' and '.join(chosen)} exclude each other", chosen[1])
+        configuration = client.Configuration()
+        context = extras.get("cluster_context") or None
+        try:
+            if extras.get("in_cluster"):
+                config.load_incluster_config(client_configuration=configuration)
+            elif extras.get("kube_config"):
+                await config.load_kube_config_from_dict(
+                    _mapping(extras["kube_config"]), context=context, client_configuration=configuration
+                )
+            else:
+                await config.load_kube_config(
+                    extras.get("kube_config_path") or None, context=context, client_configuration=configuration
+                )
+        except (config.ConfigException, OSError, ValueError) as problem:
+            raise self._invalid(
+                f"does not lead to a cluster: {problem}", chosen[0] if chosen else "kube_config_path"
+            ) from problem
+        if extras.get("disable_verify_ssl"):
+            configuration.verify_ssl = False
+        return configuration
+
+    def _invalid(self, problem: str, field: str) -> errors.InvalidInput:
+        return errors.InvalidInput(
+            problem,
+            where=f"connection {self.connection_id}",
+            field=field,
+            way_out="Correct the extras of this connection under Admin > Connections",
+        )
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    loaded = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(loaded, dict):
+        raise ValueError("kube_config is no mapping")
+    return loaded

@@ -1,0 +1,157 @@
+"""The plan carried out, stage by stage, each waited for until it is healthy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow.sdk import Context
+
+from meshflow import errors
+from meshflow.operators import bundles
+from meshflow.operators.base import MeshOperator
+from meshflow.operators.plan import fingerprint, plan_one, summary
+
+if TYPE_CHECKING:
+    from meshflow.clients.kube import Kube
+    from meshflow.objects.reference import Reference
+    from meshflow.plan.model import Plan
+    from meshflow.plan.stages import Stage
+
+GRACE = 2.0  # seconds that a stage may take before the task gives its slot back: a deferral costs about as much
+
+
+class Waiting(NamedTuple):
+    """A stage that was written and is not healthy yet."""
+
+    stage: Stage
+    number: int  # among the stages of the bundle
+
+
+class Apply(MeshOperator):
+    """Apply one bundle by server-side apply.
+
+    It plans again, so that a retry after a crash, or a clear in the UI, goes on where the cluster is now. If a person
+    approved a plan, then what is to be written must be part of what was approved, else `Stale`.
+    Waiting is deferred. Returns {set, counts, writes, objects}.
+    """
+
+    ui_color = "#cfe8cf"
+
+    def __init__(
+        self,
+        *,
+        bundle: str,
+        render_task: str = "render",
+        plan_task: str = "plan",
+        approve_task: str = "approve",
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.bundle = bundle
+        self.render_task, self.plan_task, self.approve_task = render_task, plan_task, approve_task
+        self.timeout = timeout
+
+    def work(self, context: Context) -> dict[str, Any]:
+        """From the first stage on."""
+        return self._advance(context, first=0, written={})
+
+    def resume(
+        self, context: Context, event: Mapping[str, Any], *, stage: int, written: dict[str, str]
+    ) -> dict[str, Any]:
+        """The wait for a stage is over: go on with the next one, or say what it still waited for."""
+        return self.reporting(context, lambda: self._after_wait(context, event, stage, written))
+
+    def _after_wait(
+        self, context: Context, event: Mapping[str, Any], stage: int, written: dict[str, str]
+    ) -> dict[str, Any]:
+        from meshflow.triggers.health import raise_unless_healthy
+
+        raise_unless_healthy(event, what=f"{self.bundle}, stage {stage + 1}")
+        return self._advance(context, first=stage + 1, written=written)
+
+    def _advance(self, context: Context, *, first: int, written: dict[str, str]) -> dict[str, Any]:
+        from meshflow.triggers.health import HealthTrigger
+
+        plan, waiting, applied = self.ask(lambda kube: self._stages(kube, context, first))
+        written = {**written, **applied}
+        for reference, action in applied.items():
+            self.log.info("%s %s", reference, action)
+        if waiting is not None:
+            wait = timedelta(seconds=self.timeout or self._timeout())
+            self.log.info("Waiting up to %s for stage %s: %d objects", wait, waiting.stage.name, len(waiting.stage.references))
+            self.defer(
+                trigger=HealthTrigger.within(wait, cluster=self.cluster, references=waiting.stage.references),
+                method_name="resume",
+                kwargs={"stage": waiting.number, "written": written},
+                timeout=wait + timedelta(minutes=1),
+            )
+        self.log.info("%s: %d written; %s", self.bundle, len(written), summary(plan))
+        return {
+            "set": bundles.set_name(self.bundle),
+            "counts": tally(plan, written),
+            "writes": written,
+            "objects": len(plan.entries),
+        }
+
+    async def _stages(
+        self, kube: Kube, context: Context, first: int
+    ) -> tuple[Plan, Waiting | None, dict[str, str]]:
+        from meshflow.engine import applier
+        from meshflow.plan.stages import stages
+
+        mesh = self.mesh
+        rendered = self.rendered(context)
+        plan = await plan_one(kube, mesh, self.bundle, rendered)
+        self._check_approval(context, plan)
+        await applier.begin(kube, rendered.objects, plan, allow_prune=self._approved(context))
+        written: dict[str, str] = {}
+        for number, stage in list(enumerate(stages(rendered.objects)))[first:]:
+            for done in await applier.apply(kube, rendered.objects, plan, stage=stage):
+                written[str(done.reference)] = done.action.value
+            if not await self._healthy(kube, stage.references):
+                return plan, Waiting(stage, number), written
+        for done in await applier.finish(kube, rendered.objects, plan):
+            written[str(done.reference)] = done.action.value
+        return plan, None, written
+
+    def rendered(self, context: Context) -> Any:
+        """The bundle as the run rendered it."""
+        kept = context["ti"].xcom_pull(task_ids=self.render_task)
+        return bundles.load(self.mesh, self.bundle, kept[self.bundle]["digest"])
+
+    async def _healthy(self, kube: Kube, references: Sequence[Reference]) -> bool:
+        from meshflow.engine import waiting
+
+        return (await waiting.for_health(kube, references, seconds=GRACE)).done
+
+    def _timeout(self) -> float:
+        rules = self.mesh.phases.get(bundles.set_name(self.bundle))
+        return rules.timeout if rules else self.mesh.services.timeout
+
+    def _approved(self, context: Context) -> bool:
+        answer = context["ti"].xcom_pull(task_ids=self.approve_task) or {}
+        return bool(answer.get("decision") == "approved")
+
+    def _check_approval(self, context: Context, plan: Plan) -> None:
+        if not self._approved(context):
+            return
+        approvable = context["ti"].xcom_pull(task_ids=self.plan_task)["approvable"]
+        approved = set(approvable.get(self.bundle, ()))
+        new = [str(entry) for entry in plan.writes if fingerprint(entry) not in approved]
+        if new:
+            raise errors.Stale(
+                f"{len(new)} changes were not part of the approved plan, the first is {new[0]}: the cluster changed since. "
+                "Start a new run and approve its plan."
+            )
+
+
+def tally(plan: Plan, written: Mapping[str, str]) -> dict[str, int]:
+    """How many objects ended as what: those written before the last planning count by what was done to them."""
+    ends = {str(entry.reference): entry.action.value for entry in plan.entries} | dict(written)
+    counts: dict[str, int] = {}
+    for action in ends.values():
+        counts[action] = counts.get(action, 0) + 1
+    return counts

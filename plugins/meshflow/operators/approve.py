@@ -1,0 +1,49 @@
+"""The human gate between plan and apply."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from meshflow import errors
+
+
+class ApprovePlan(ApprovalOperator):
+    """Let a plan through: at once, or when a person says so (`approve: true`).
+
+    A dry run ends here, with everything after it skipped. A plan without changes needs nobody's word. "Reject" fails
+    the run, so that a rejected change is never mistaken for one that was made. Returns who approved and when.
+    """
+
+    ui_color = "#f4e1a1"
+
+    def __init__(self, *, plan_task: str = "plan", **kwargs: Any) -> None:
+        kwargs.setdefault("subject", "Apply this plan? ({{ dag.dag_display_name }})")
+        kwargs.setdefault("body", f"{{{{ ti.xcom_pull(task_ids='{plan_task}')['markdown'] }}}}")
+        super().__init__(**kwargs)
+        self.plan_task = plan_task
+
+    def execute(self, context: Context) -> Any:
+        """Skip on a dry run, pass where nobody is asked, else wait for the answer in the UI."""
+        plan = context["ti"].xcom_pull(task_ids=self.plan_task)
+        if context["params"].get("dry_run"):
+            raise AirflowSkipException(f"dry run: {plan['summary']}, nothing was written")
+        if not context["params"].get("approve"):
+            return {"decision": "not asked"}
+        if not plan["changed"]:
+            self.log.info("The plan changes nothing: nobody has to be asked.")
+            return {"decision": "nothing to approve"}
+        return super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Who answered what, and when; a rejection is a failure."""
+        answer = super(ApprovalOperator, self).execute_complete(context, event)
+        who = answer["responded_by_user"] or {"name": "nobody: the answer timed out"}
+        decision = answer["chosen_options"][0]
+        if decision != self.APPROVE:
+            raise errors.Permanent(f"The plan was rejected by {who['name']}; nothing was written.")
+        self.log.info("Approved by %s.", who["name"])
+        return {"decision": "approved", "by": who["name"], "at": answer["responded_at"].isoformat()}

@@ -1,0 +1,71 @@
+"""The common ground of our tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.sdk import BaseOperator, Context
+
+from meshflow import errors, settings
+
+if TYPE_CHECKING:
+    from meshflow.clients.kube import Kube
+
+T = TypeVar("T")
+FAILURE = "failure"
+"""XCom key under which a failed task leaves its sentence, for the record."""
+
+
+class MeshOperator(BaseOperator):
+    """A task on one cluster. Subclasses write `work`; its result is the task's XCom.
+
+    A failure of ours is one sentence in the log and in the XCom `failure`, from where the record takes it.
+    """
+
+    template_fields = ("cluster",)
+
+    def __init__(self, *, cluster: str = "{{ params.cluster }}", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cluster = cluster
+
+    def execute(self, context: Context) -> Any:
+        """What `work` returns."""
+        return self.reporting(context, lambda: self.work(context))
+
+    def work(self, context: Context) -> Any:
+        """What this task is for."""
+        raise NotImplementedError(type(self).__name__)
+
+    def reporting(self, context: Context, work: Callable[[], T]) -> T:
+        """`work()`, with its failure left for the record; also for the methods that a deferral resumes in."""
+        try:
+            return work()
+        except errors.MeshflowError as problem:
+            context["ti"].xcom_push(
+                key=FAILURE,
+                value={"task": self.task_id, "error": type(problem).__name__, "message": str(problem)},
+            )
+            self.log.error("%s", problem)
+            raise
+
+    def ask(self, question: Callable[[Kube], Awaitable[T]]) -> T:
+        """The answer to a question about the cluster, on a connection of its own."""
+        from meshflow.hooks.cluster import ClusterHook
+
+        async def asked() -> T:
+            async with ClusterHook(self.cluster).kube() as kube:
+                return await question(kube)
+
+        return asyncio.run(asked())
+
+    @property
+    def mesh(self) -> settings.Mesh:
+        """The declared mesh, read anew: a change of mesh.yaml counts from the next task on."""
+        return settings.load()
+
+    def log_lines(self, text: str) -> None:
+        """A text of several lines as one log entry each, which is how Airflow's log page reads best."""
+        for line in text.splitlines():
+            self.log.info("%s", line)

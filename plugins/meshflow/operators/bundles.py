@@ -1,0 +1,66 @@
+"""What a run renders once and every later task of it reads: bundles of desired objects.
+
+A bundle is named like the inventory it is applied as: a phase (`istio`), a stage of a phase (`mtls@permissive`), or a
+service (`service-frontend`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshflow import errors
+from meshflow.hooks import store
+from meshflow.settings import Mesh
+
+if TYPE_CHECKING:
+    from meshflow.sources.rendered import Rendered
+
+SERVICE_PREFIX = "service-"
+
+
+def of_service(name: str) -> str:
+    """The bundle of a service."""
+    return f"{SERVICE_PREFIX}{name}"
+
+
+def set_name(bundle: str) -> str:
+    """The inventory that a bundle is applied as: all stages of a phase share one."""
+    return bundle.partition("@")[0]
+
+
+def render(mesh: Mesh, bundle: str) -> Rendered:
+    """The objects of a bundle from their sources. Loads the Helm library where a chart is among them."""
+    from meshflow.clients.charts import ChartStore
+    from meshflow.sources import render as sources
+
+    if bundle.startswith(SERVICE_PREFIX):
+        return sources.service(mesh, bundle.removeprefix(SERVICE_PREFIX))
+    phase, _, stage = bundle.partition("@")
+    return sources.phase(mesh, phase, charts=ChartStore(mesh.charts), stage=stage or None)
+
+
+def keep(rendered: Rendered) -> str:
+    """Put a bundle into the store; returns its digest, the name under which `load` finds it."""
+    path = store.bundle(rendered.digest)
+    if not path.exists():
+        rendered.dump(path)
+    return rendered.digest
+
+
+def load(mesh: Mesh, bundle: str, digest: str) -> Rendered:
+    """The bundle that an earlier task kept. Where this worker does not see it, it is rendered again.
+
+    Raises Stale when the sources give other objects by now: what was planned would not be what is applied.
+    """
+    from meshflow.sources.rendered import Rendered
+
+    path = store.bundle(digest)
+    if path.exists():
+        return Rendered.load(path)
+    rendered = render(mesh, bundle)
+    if rendered.digest != digest:
+        raise errors.Stale(
+            f"The sources of {bundle} changed since the run rendered them ({digest[:12]} then, {rendered.digest[:12]} now). "
+            "Start a new run."
+        )
+    return rendered

@@ -1,0 +1,106 @@
+"""One stream per cluster in a triggerer, shared by every trigger that waits on that cluster.
+
+Airflow opens the stream of a key once (`open_shared_stream`) and hands it to all triggers with that key. What flows
+through it are wake-ups, not objects: the `WatchHub` of the cluster holds one list and one watch per resource and scope,
+and a woken trigger looks there at its own objects. So a burst of events can neither overflow the queue of a slow
+subscriber (Airflow fails it at 1024 entries) nor cost a late joiner what came before it. A heartbeat wakes everyone, which is how
+a deadline is noticed while nothing happens.
+
+Two rules of Airflow 3.3 shape this: a stream that raises or ends fails every subscriber, so this one does neither; and
+for a deferred task the filter has to return after its event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from typing import Any
+
+from airflow.sdk import timezone
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+from meshflow.clients.watch import WatchHub
+from meshflow.hooks.cluster import ClusterHook
+from meshflow.objects.reference import Obj, Reference
+
+HEARTBEAT = 1.0  # seconds
+
+_hubs: dict[tuple[str, int], WatchHub] = {}
+
+
+def hub_of(cluster: str) -> WatchHub:
+    """The hub of a cluster in this process and event loop; it connects when somebody first follows something."""
+    key = (cluster, id(asyncio.get_running_loop()))
+    if key not in _hubs:
+        _hubs[key] = WatchHub(ClusterHook(cluster).kube)
+    return _hubs[key]
+
+
+class ClusterTrigger(BaseEventTrigger):
+    """Waits on objects of one cluster until `judge` has an answer or the deadline (ISO 8601) passes."""
+
+    def __init__(self, *, cluster: str, deadline: str) -> None:
+        super().__init__()
+        self.cluster = cluster
+        self.deadline = deadline
+
+    @abstractmethod
+    def interest(self) -> Sequence[Reference]:
+        """The objects to look at."""
+
+    @abstractmethod
+    def judge(self, seen: Mapping[Reference, Obj | None]) -> dict[str, Any] | None:
+        """The event's payload, or None to go on waiting."""
+
+    @abstractmethod
+    def expired(self, seen: Mapping[Reference, Obj | None]) -> dict[str, Any]:
+        """The event's payload when the deadline has passed."""
+
+    def shared_stream_key(self) -> Hashable | None:
+        """All waits on one cluster share one stream."""
+        return ("meshflow", self.cluster)
+
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[int]:
+        """A wake-up whenever something in the cluster changed that somebody follows, and at each heartbeat."""
+        async with aclosing(wakeups(kwargs["cluster"])) as stream:
+            async for wakeup in stream:
+                yield wakeup
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[int]) -> AsyncIterator[TriggerEvent]:
+        """This trigger's event, once."""
+        hub = hub_of(self.cluster)
+        async with hub.following(self.interest()) as view:
+            payload = self._look(view.current())
+            if payload is None:
+                async for _ in shared_stream:
+                    payload = self._look(view.current())
+                    if payload is not None:
+                        break
+        if payload is not None:
+            yield TriggerEvent(payload)
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """The same alone, for `dag.test()`."""
+        async with aclosing(self.filter_shared_stream(wakeups(self.cluster))) as events:
+            async for event in events:
+                yield event
+
+    def _look(self, seen: Mapping[Reference, Obj | None] | None) -> dict[str, Any] | None:
+        if seen is not None:
+            payload = self.judge(seen)
+            if payload is not None:
+                return payload
+        if timezone.utcnow() >= datetime.fromisoformat(self.deadline):
+            return self.expired(seen or {})
+        return None
+
+
+async def wakeups(cluster: str) -> AsyncIterator[int]:
+    """Numbers that rise with the hub's changes; the same number again is a heartbeat. Never ends, never raises."""
+    hub = hub_of(cluster)
+    while True:
+        yield await hub.changed(within=HEARTBEAT)
