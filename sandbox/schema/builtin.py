@@ -1,0 +1,185 @@
+"""The built-in kinds of Kubernetes, from the OpenAPI definitions in the package kubernetes-validate.
+
+The definitions say which lists are keyed and which maps are atomic, but not what Go's JSON encoder leaves out: a field
+that is no pointer and has `omitempty` disappears with its zero value, one that is a pointer does not (`replicas: 0` stays,
+`minReadySeconds: 0` goes). The tables below tell the two apart where the kinds that Meshflow meets have both.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache, cached_property
+from importlib import resources
+from typing import Any
+
+from sandbox.schema.node import UNTYPED, Kind, Node, Shape
+
+VERSION = "v1.36.0-local"
+REF = "#/$defs/"
+
+SPECIAL = {
+    "io.k8s.apimachinery.pkg.api.resource.Quantity": Shape.QUANTITY,
+    "io.k8s.apimachinery.pkg.util.intstr.IntOrString": Shape.INT_OR_STRING,
+    "io.k8s.apimachinery.pkg.apis.meta.v1.Time": Shape.TIME,
+    "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": Shape.MICRO_TIME,
+}
+SCALARS = {
+    "string": Shape.STRING,
+    "integer": Shape.INTEGER,
+    "number": Shape.NUMBER,
+    "boolean": Shape.BOOLEAN,
+}
+KEY_DEFAULTS = {("ContainerPort", "protocol"): "TCP", ("ServicePort", "protocol"): "TCP"}
+"""Defaults that count when the key of a list item is made."""
+
+POINTER_STRINGS = frozenset(
+    "storageClassName volumeAttributesClassName holderIdentity preferredHolder strategy localhostProfile runtimeClassName"
+    " ingressClassName hostnameOverride url appProtocol loadBalancerClass timeZone".split()
+)
+VALUE_INTEGERS = frozenset(
+    "minReadySeconds hostPort nodePort initialDelaySeconds timeoutSeconds periodSeconds successThreshold failureThreshold"
+    " observedGeneration generation updatedReplicas unavailableReplicas readyReplicas currentReplicas fullyLabeledReplicas"
+    " updatedNumberScheduled numberAvailable numberUnavailable active succeeded failed count signal priority"
+    " DeploymentStatus.replicas DeploymentStatus.availableReplicas ReplicaSetStatus.availableReplicas"
+    " ReplicationControllerStatus.availableReplicas ScaleSpec.replicas".split()
+) - {"priority"} | {"CustomResourceColumnDefinition.priority"}
+VALUE_BOOLEANS = frozenset(
+    "hostNetwork hostPID hostIPC stdin stdinOnce tty readOnly paused publishNotReadyAddresses unschedulable"
+    " preserveUnknownFields nullable uniqueItems exclusiveMinimum exclusiveMaximum x-kubernetes-embedded-resource"
+    " x-kubernetes-int-or-string deprecated globalDefault insecureSkipTLSVerify".split()
+)
+NULLABLE_LISTS = frozenset({"NetworkPolicyIngressRule.from"})
+"""Optional lists that keep being there when they are empty."""
+
+
+def of(group: str, version: str, kind: str) -> Node | None:
+    """The schema of a built-in kind; None for one that Kubernetes does not have."""
+    name = _names().get(Kind(group, version, kind))
+    return _root(name, Kind(group, version, kind)) if name else None
+
+
+def kinds() -> list[Kind]:
+    """All built-in kinds that have a schema, sorted."""
+    return sorted(_names())
+
+
+def metadata() -> Node:
+    """The schema of metadata, which all kinds share."""
+    return _reference("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
+
+
+class Builtin(Node):
+    """A node made from a definition, or from a property with what it adds to the definition it refers to."""
+
+    def __init__(self, schema: Mapping[str, Any], *, name: str = "", kind: Kind | None = None) -> None:
+        self._schema = schema
+        self.name, self.kind = name, kind
+        self.shape = _shape(schema)
+        self.required = tuple(schema.get("required", ()))
+        self._merging(schema)
+
+    def _merging(self, schema: Mapping[str, Any]) -> None:
+        self.atomic = schema.get("x-kubernetes-map-type") == "atomic"
+        self.list_type = schema.get("x-kubernetes-list-type", "atomic")
+        self.keys = tuple(schema.get("x-kubernetes-list-map-keys", ()))
+        self.patch_strategy = schema.get("x-kubernetes-patch-strategy", "")
+        self.patch_key = schema.get("x-kubernetes-patch-merge-key", "")
+
+    @cached_property
+    def fields(self) -> Mapping[str, Node]:
+        properties = self._schema.get("properties", {})
+        return {name: _property(schema, self.name, name) for name, schema in properties.items()}
+
+    @cached_property
+    def items(self) -> Node:
+        inner = self._schema.get("items") or self._schema.get("additionalProperties")
+        return _property(inner, self.name, "") if inner else UNTYPED
+
+    @cached_property
+    def omitted(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset(name for name, node in self.fields.items() if self._goes_when_empty(name, node))
+
+    def _goes_when_empty(self, name: str, node: Node) -> bool:
+        if name in self.required:
+            return False
+        full = f"{self.name}.{name}"
+        match node.shape:
+            case Shape.STRING:
+                return name not in POINTER_STRINGS
+            case Shape.INTEGER:
+                return name in VALUE_INTEGERS or full in VALUE_INTEGERS
+            case Shape.BOOLEAN:
+                return name in VALUE_BOOLEANS
+            case Shape.LIST | Shape.MAP | Shape.BYTES:
+                return full not in NULLABLE_LISTS
+        return False
+
+
+def _shape(schema: Mapping[str, Any]) -> Shape:
+    declared = schema.get("type")
+    kind = declared[0] if isinstance(declared, list) else declared
+    if kind == "object":
+        if "properties" in schema:
+            return Shape.STRUCT
+        return Shape.MAP if "additionalProperties" in schema else Shape.STRUCT
+    if kind == "array":
+        return Shape.LIST
+    if kind == "string" and schema.get("format") == "byte":
+        return Shape.BYTES
+    return SCALARS.get(str(kind), Shape.ANY)
+
+
+def _property(schema: Mapping[str, Any], owner: str, name: str) -> Node:
+    reference = schema.get("$ref")
+    if reference is None:
+        node: Node = Builtin(schema)
+        if (owner, name) in KEY_DEFAULTS:
+            node.default = KEY_DEFAULTS[owner, name]
+        return node
+    target = reference.removeprefix(REF)
+    if not any(key.startswith("x-kubernetes") for key in schema):
+        return _reference(target)
+    definition = {**_definitions()[target], **{k: v for k, v in schema.items() if k.startswith("x-kubernetes")}}
+    return Builtin(definition, name=_short(target))
+
+
+@cache
+def _reference(name: str) -> Node:
+    if name in SPECIAL:
+        node: Node = Node()
+        node.shape, node.name = SPECIAL[name], _short(name)
+        return node
+    schema = _definitions()[name]
+    if name.endswith(("RawExtension", "FieldsV1")) or "type" not in schema:
+        return UNTYPED
+    return Builtin(schema, name=_short(name))
+
+
+@cache
+def _root(name: str, kind: Kind) -> Node:
+    return Builtin(_definitions()[name], name=_short(name), kind=kind)
+
+
+def _short(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+@cache
+def _definitions() -> dict[str, Any]:
+    path = resources.files("kubernetes_validate") / "kubernetes-json-schema" / VERSION / "_definitions.json"
+    definitions: dict[str, Any] = json.loads(path.read_bytes())["$defs"]
+    for definition in definitions.values():
+        definition.pop("description", None)
+        for schema in definition.get("properties", {}).values():
+            schema.pop("description", None)
+    return definitions
+
+
+@cache
+def _names() -> dict[Kind, str]:
+    found: dict[Kind, str] = {}
+    for name, definition in _definitions().items():
+        for entry in definition.get("x-kubernetes-group-version-kind", ()):
+            found[Kind(entry["group"], entry["version"], entry["kind"])] = name
+    return found
