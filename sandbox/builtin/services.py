@@ -62,7 +62,7 @@ class Service(Strategy):
 
 def same(one: Obj, other: Obj) -> bool:
     a, b = one["metadata"], other["metadata"]
-    return a["name"] == b["name"] and a.get("namespace") == b.get("namespace")
+    return bool(a["name"] == b["name"] and a.get("namespace") == b.get("namespace"))
 
 
 def kind_of(spec: Obj) -> str:
@@ -148,7 +148,7 @@ def drop(spec: Obj, *keys: str) -> None:
 
 
 def wants_health_port(spec: Obj) -> bool:
-    return kind_of(spec) == "LoadBalancer" and bool(spec.get("externalTrafficPolicy") == "Local")
+    return kind_of(spec) == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
 
 
 def check_type(spec: Obj) -> Iterator[Problem]:

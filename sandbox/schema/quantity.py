@@ -45,7 +45,7 @@ def _parse(text: str) -> tuple[Decimal, str]:
     else:
         factor = Decimal(10) ** int(suffix[1:])
     scaled = EXACT.multiply(number, factor)
-    return EXACT.quantize(scaled, NANO, rounding=ROUND_CEILING), suffix
+    return scaled.quantize(NANO, rounding=ROUND_CEILING, context=EXACT), suffix
 
 
 def _binary(number: int) -> str:

@@ -56,10 +56,10 @@ class WatchHub:
         raise NotImplementedError
         yield
 
-    async def changed(self, *, within: float) -> int:
-        """Wait until something followed has changed since the last call woke, at most `within` seconds.
+    async def changed(self, after: int, *, within: float) -> int:
+        """Wait until something followed changed later than change number `after`, at most `within` seconds.
 
-        Returns the number of the latest change; the same number as before means that nothing happened. Never raises
-        for the cluster's sake. Changes within a few milliseconds are one.
+        Returns the number of the latest change (0 before the first); `after` itself means that nothing happened. Never
+        raises for the cluster's sake. Changes within a few milliseconds are one.
         """
         raise NotImplementedError

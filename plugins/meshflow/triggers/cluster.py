@@ -101,6 +101,7 @@ class ClusterTrigger(BaseEventTrigger):
 
 async def wakeups(cluster: str) -> AsyncIterator[int]:
     """Numbers that rise with the hub's changes; the same number again is a heartbeat. Never ends, never raises."""
-    hub = hub_of(cluster)
+    hub, number = hub_of(cluster), 0
     while True:
-        yield await hub.changed(within=HEARTBEAT)
+        number = await hub.changed(number, within=HEARTBEAT)
+        yield number
