@@ -145,10 +145,20 @@ Source = Annotated[
 ]
 
 
+class GeneratedSecret(Model):
+    """A Secret that is made once, with random contents, if it is not there; never changed afterwards."""
+
+    name: Name
+    namespace: Name
+    literals: dict[str, str] = {}  # keys whose contents are no secret, such as a user's name
+    random: dict[str, Annotated[int, Field(ge=16, le=256)]] = {}  # key → length in characters
+
+
 class Phase(Model):
     """One step of the mesh's life."""
 
     sources: tuple[Source, ...]
+    secrets: tuple[GeneratedSecret, ...] = ()  # made after the phase's namespaces, before its workloads
     takeover: bool = False  # True: fields of other managers are taken over after they were reported
     approve: bool = False  # True: a person lets the plan through before it is applied
     prune_budget: float = Field(0.25, ge=0, le=1)  # share of the set's objects that one run may remove
@@ -207,6 +217,22 @@ class Services(Model):
     overrides: dict[str, ServiceOverride] = {}
 
 
+class SecretKey(Model):
+    """One key of a Secret, in the namespace of what it belongs to."""
+
+    name: Name
+    key: str
+
+
+class Ingress(Model):
+    """The gateway through which clients come."""
+
+    namespace: Name = "istio-ingress"
+    service: Name = "istio-ingressgateway"
+    port: int = Field(80, ge=1, le=65535)
+    host: str | None = None  # sent as the Host header; None: the address itself
+
+
 class Endpoint(Model):
     """Where an add-on answers: behind the API server's service proxy, or at a URL."""
 
@@ -217,6 +243,7 @@ class Endpoint(Model):
     path: str = ""  # prefix of every path, such as Kiali's /kiali
     url: Url | None = None  # asked directly instead of through the proxy
     connection: str | None = None  # Airflow connection with the login, if it wants one
+    token: SecretKey | None = None  # Secret in the cluster that holds the token to log in with
 
 
 class Drift(Model):
@@ -239,6 +266,7 @@ class Mesh(Model):
     prometheus: Endpoint
     grafana: Endpoint
     kiali: Endpoint
+    ingress: Ingress = Ingress()
     drift: Drift = Drift()
     _document: positions.Document = PrivateAttr(default_factory=lambda: positions.Document({}, "mesh.yaml"))
 
