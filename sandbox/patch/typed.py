@@ -1,0 +1,315 @@
+"""What server-side apply does with values whose shape is known: name their fields, compare, merge, remove.
+
+A value is one of three things to it: a leaf (scalars, and atomic maps and lists as a whole), a map or struct that is
+shared by key, or a list that is shared by item. Items are found by their keys or, in a set, by their value; so the same
+item has the same path wherever it stands in the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from sandbox.patch.fieldset import DOT, LEAF, Set, compact, difference, intersection, member, union
+from sandbox.schema.node import DEDUCED, MISSING, Node, Obj, Shape
+
+EMPTY: tuple[Any, ...] = (None, {}, [])
+
+
+class Manner(IntEnum):
+    """How a value is owned."""
+
+    LEAF = 0
+    BY_KEY = 1
+    BY_ITEM = 2
+
+
+def manner(node: Node, value: Any) -> Manner:
+    """How this value is owned; a value without schema decides for itself."""
+    shape = node.shape
+    if shape is Shape.STRUCT or shape is Shape.MAP:
+        return Manner.LEAF if node.atomic else Manner.BY_KEY
+    if shape is Shape.LIST:
+        return Manner.LEAF if node.list_type == "atomic" else Manner.BY_ITEM
+    if shape is Shape.ANY and isinstance(value, dict) and not node.atomic:
+        return Manner.BY_KEY
+    return Manner.LEAF
+
+
+def _fits(how: Manner, value: Any) -> bool:
+    """Whether the value is what this manner is for; null is for all."""
+    return value is None or isinstance(value, dict if how is Manner.BY_KEY else list)
+
+
+def below(node: Node, key: str) -> Node:
+    """The shape of what stands at a key."""
+    return node.field(key) or DEDUCED
+
+
+class KeyMissing(Exception):
+    """A list item lacks a field of its key."""
+
+
+def step(node: Node, item: Any) -> str:
+    """The path step of an item of this list, in the form of FieldsV1. Raises KeyMissing."""
+    if node.list_type == "set":
+        return "v:" + compact(item)
+    if not isinstance(item, dict):
+        raise KeyMissing("associative list with keys may not have non-map elements")
+    keys: Obj = {}
+    for name in node.keys:
+        value = item.get(name)
+        if value is None:
+            field = node.items.field(name)
+            if field is None or field.default is MISSING:
+                raise KeyMissing(
+                    f'associative list with keys has an element that omits key field "{name}" (and doesn\'t have default value)'
+                )
+            value = field.default
+        keys[name] = value
+    return "k:" + compact(keys)
+
+
+def steps(node: Node, items: Any) -> list[tuple[str, Any]]:
+    """The items of a list with their steps. Items that cannot be named (possible only in stored objects) are left out."""
+    found = []
+    for item in items or ():
+        try:
+            found.append((step(node, item), item))
+        except KeyMissing:
+            continue
+    return found
+
+
+def fields(node: Node, value: Any) -> Set:
+    """The paths that whoever applies this value owns: leaves, items, and maps that are empty or stand in a map."""
+    return _fields(node, value) or {}
+
+
+def _fields(node: Node, value: Any) -> Set | None:
+    """None where nothing is owned, an empty set where the path itself is."""
+    how = manner(node, value)
+    if how is Manner.LEAF:
+        return LEAF
+    made: Set = {}
+    if how is Manner.BY_KEY and isinstance(value, dict):
+        known = node.fields
+        for key, inner in value.items():
+            owned = inner is None or inner == {} or key not in known
+            _put(made, f"f:{key}", _fields(below(node, key), inner), owned=owned)
+    elif how is Manner.BY_ITEM and isinstance(value, list):
+        for name, inner in steps(node, value):
+            _put(made, name, _fields(node.items, inner), owned=True)
+    return made or None
+
+
+def _put(made: Set, name: str, branch: Set | None, *, owned: bool) -> None:
+    if branch is None:
+        if owned:
+            made[name] = LEAF
+    elif branch and owned and DOT not in branch:
+        made[name] = {DOT: {}, **branch}
+    else:
+        made[name] = branch
+
+
+class Comparison(NamedTuple):
+    """The paths in which two values differ. Added and removed values count with every map and list on the way down."""
+
+    added: Set
+    modified: Set
+    removed: Set
+
+    @property
+    def changed(self) -> Set:
+        return union(self.added, self.modified)
+
+
+def compare(node: Node, old: Any, new: Any) -> Comparison:
+    """How `new` differs from `old`; both have this shape. The order of items is no difference."""
+    added, modified, removed = _compare(node, old, new)
+    return Comparison(added or {}, modified or {}, removed or {})
+
+
+Branches = tuple[Set | None, Set | None, Set | None]
+SAME: Branches = (None, None, None)
+
+
+def _compare(node: Node, old: Any, new: Any) -> Branches:
+    if old is new or (old == new and isinstance(old, bool) is isinstance(new, bool)):
+        return SAME
+    if old is MISSING:
+        return _everything(node, new), None, None
+    if new is MISSING:
+        return None, None, _everything(node, old)
+    how = manner(node, new)
+    if how is Manner.LEAF or not (_fits(how, old) and _fits(how, new)) or (old in EMPTY and new in EMPTY):
+        return None, LEAF, None
+    parts: tuple[Set, Set, Set] = ({}, {}, {})
+    for name, inner, one, other in _pairs(node, how, old, new):
+        for part, branch in zip(parts, _compare(inner, one, other), strict=True):
+            if branch is not None:
+                part[name] = branch
+    added, modified, removed = (part or None for part in parts)
+    return added, modified, removed
+
+
+def _pairs(node: Node, how: Manner, old: Any, new: Any) -> Iterator[tuple[str, Node, Any, Any]]:
+    if how is Manner.BY_KEY:
+        old, new = old or {}, new or {}
+        for key in {**old, **new}:
+            yield f"f:{key}", below(node, key), old.get(key, MISSING), new.get(key, MISSING)
+    else:
+        one, other = _grouped(node, old), _grouped(node, new)
+        for name in {**one, **other}:
+            yield name, node.items, one.get(name, MISSING), other.get(name, MISSING)
+
+
+def _grouped(node: Node, items: Any) -> dict[str, Any]:
+    """Items by step. Twins (a stored list may have some) become a list, so that they differ when any of them does."""
+    found: dict[str, list[Any]] = {}
+    for name, item in steps(node, items):
+        found.setdefault(name, []).append(item)
+    return {name: group[0] if len(group) == 1 else group for name, group in found.items()}
+
+
+def _everything(node: Node, value: Any) -> Set:
+    """This path and all below it."""
+    how = manner(node, value)
+    made: Set = {}
+    if how is Manner.BY_KEY and isinstance(value, dict):
+        made = {f"f:{key}": _everything(below(node, key), inner) for key, inner in value.items()}
+    elif how is Manner.BY_ITEM and isinstance(value, list):
+        made = {name: _everything(node.items, inner) for name, inner in steps(node, value)}
+    return {DOT: {}, **made} if made else LEAF
+
+
+def merge(node: Node, live: Any, applied: Any) -> Any:
+    """The live value with what is applied on top. Shares parts with both."""
+    if applied is MISSING:
+        return live
+    if live is MISSING:
+        return applied
+    how = manner(node, applied)
+    if how is Manner.LEAF or not _fits(how, live) or (live in EMPTY and applied in EMPTY):
+        return applied
+    if how is Manner.BY_ITEM:
+        return _merge_items(node, live or [], applied or [])
+    merged = dict(live or {})
+    for key, inner in (applied or {}).items():
+        merged[key] = merge(below(node, key), merged.get(key, MISSING), inner)
+    return merged
+
+
+def _merge_items(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
+    """Both lists in one. Items in both come in the applied order; the others stay between their old neighbours.
+
+    The walk has a finger in each list. While the live item is also an applied one whose turn has not come, it is passed
+    over; a live item of others is taken where it stands; else the next applied item is taken.
+    """
+    left, right = steps(node, live), steps(node, applied)
+    ours, theirs = dict(reversed(right)), dict(reversed(left))
+    shared = iter([name for name, _ in right if name in theirs])
+    turn = next(shared, None)
+    merged: list[Any] = []
+    done: set[str] = set()
+    at_left = at_right = 0
+
+    def take(name: str) -> None:
+        done.add(name)
+        merged.append(merge(node.items, theirs.get(name, MISSING), ours[name]))
+
+    while at_left < len(left) or at_right < len(right):
+        if at_left < len(left) and at_right < len(right):
+            name = left[at_left][0]
+            if name == right[at_right][0]:
+                take(name)
+                at_left, at_right, turn = at_left + 1, at_right + 1, next(shared, None)
+                continue
+            if name in ours and turn is not None and turn != name:
+                at_left += 1
+                continue
+        if at_left < len(left):
+            name, item = left[at_left]
+            if name not in ours:
+                merged.append(item)
+                at_left += 1
+                continue
+            if name in done:
+                at_left += 1
+        if at_right < len(right):
+            name = right[at_right][0]
+            take(name)
+            at_right += 1
+            if turn == name:
+                turn = next(shared, None)
+    return merged
+
+
+def remove(node: Node, value: Any, paths: Set) -> Any:
+    """The value without these paths. A map or list that is emptied by it becomes null; shares the rest with `value`."""
+    how = manner(node, value)
+    if how is Manner.BY_KEY and isinstance(value, dict):
+        made: Obj = {}
+        for key, inner in value.items():
+            kept = _removed(below(node, key), inner, paths.get(f"f:{key}"))
+            if kept is not MISSING:
+                made[key] = kept
+        return made or None
+    if how is Manner.BY_ITEM and isinstance(value, list):
+        items = [_removed(node.items, inner, paths.get(_named(node, inner))) for inner in value]
+        return [item for item in items if item is not MISSING] or None
+    return value if how is Manner.LEAF and not isinstance(value, (dict, list)) else None
+
+
+def _named(node: Node, item: Any) -> str:
+    try:
+        return step(node, item)
+    except KeyMissing:
+        return ""
+
+
+def _removed(node: Node, value: Any, branch: Set | None) -> Any:
+    if branch is None:
+        return value
+    return MISSING if member(branch) else remove(node, value, branch)
+
+
+def with_structs(node: Node, paths: Set) -> Set:
+    """The set with each named field of a struct on the way to a path, so that a struct counts like a field."""
+    made: Set = {}
+    for name, branch in paths.items():
+        if name == DOT or not branch:
+            made[name] = branch
+            continue
+        inner, named = _below_step(node, name)
+        grown = with_structs(inner, branch)
+        made[name] = {DOT: {}, **grown} if named and DOT not in grown else grown
+    return made
+
+
+def _below_step(node: Node, name: str) -> tuple[Node, bool]:
+    if name.startswith("f:"):
+        key = name[2:]
+        return below(node, key), key in node.fields
+    return node.items, False
+
+
+def prune(node: Node, merged: Any, last: Set, owned: Set) -> Any:
+    """What an apply leaves of `merged`: without the paths of `last` (the manager's apply before) that nobody owns now.
+
+    Taking out is coarse at first (a struct goes with all that is in it), then what others own or nobody ever owned comes
+    back: that is how the real one decides which emptied structs and items stay.
+    """
+    if not difference(last, owned):
+        return merged
+    every = with_structs(node, fields(node, merged))
+    wanted, mine = with_structs(node, owned), with_structs(node, last)
+    pruned = remove(node, merged, mine)
+    left = with_structs(node, fields(node, pruned))
+    pruned = remove(node, merged, difference(every, union(left, wanted)))
+    left = with_structs(node, fields(node, pruned))
+    gone = intersection(difference(every, left), mine)
+    return remove(node, merged, gone)
+
