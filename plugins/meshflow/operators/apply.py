@@ -34,7 +34,7 @@ class Apply(MeshOperator):
 
     It plans again, so that a retry after a crash, or a clear in the UI, goes on where the cluster is now. If a person
     approved a plan, then what is to be written must be part of what was approved, else `Stale`.
-    Waiting is deferred. Returns {set, counts, writes, objects}.
+    Waiting is deferred; with `wait=False` the last stage is left to a later task. Returns {set, counts, writes, objects}.
     """
 
     ui_color = "#cfe8cf"
@@ -46,13 +46,14 @@ class Apply(MeshOperator):
         render_task: str = "render",
         plan_task: str = "plan",
         approve_task: str = "approve",
-        timeout: float | None = None,
+        request_task: str | None = None,
+        wait: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.bundle = bundle
         self.render_task, self.plan_task, self.approve_task = render_task, plan_task, approve_task
-        self.timeout = timeout
+        self.request_task, self.wait = request_task, wait
 
     def work(self, context: Context) -> dict[str, Any]:
         """From the first stage on."""
@@ -80,7 +81,7 @@ class Apply(MeshOperator):
         for reference, action in applied.items():
             self.log.info("%s %s", reference, action)
         if waiting is not None:
-            wait = timedelta(seconds=self.timeout or self._timeout())
+            wait = timedelta(seconds=self._timeout())
             self.log.info("Waiting up to %s for stage %s: %d objects", wait, waiting.stage.name, len(waiting.stage.references))
             self.defer(
                 trigger=HealthTrigger.within(wait, cluster=self.cluster, references=waiting.stage.references),
@@ -102,18 +103,19 @@ class Apply(MeshOperator):
         from meshflow.engine import applier
         from meshflow.plan.stages import stages
 
-        mesh = self.mesh
-        rendered = self.rendered(context)
-        plan = await plan_one(kube, mesh, self.bundle, rendered)
+        request = context["ti"].xcom_pull(task_ids=self.request_task) if self.request_task else None
+        plan, objects = await plan_one(kube, self.mesh, self.bundle, self.rendered(context), request=request)
         self._check_approval(context, plan)
-        await applier.begin(kube, rendered.objects, plan, allow_prune=self._approved(context))
+        await applier.begin(kube, objects, plan, allow_prune=self._approved(context))
         written: dict[str, str] = {}
-        for number, stage in list(enumerate(stages(rendered.objects)))[first:]:
-            for done in await applier.apply(kube, rendered.objects, plan, stage=stage):
+        order = stages(objects)
+        for number, stage in list(enumerate(order))[first:]:
+            for done in await applier.apply(kube, objects, plan, stage=stage):
                 written[str(done.reference)] = done.action.value
-            if not await self._healthy(kube, stage.references):
+            last = number == len(order) - 1
+            if not (last and not self.wait) and not await self._healthy(kube, stage.references):
                 return plan, Waiting(stage, number), written
-        for done in await applier.finish(kube, rendered.objects, plan):
+        for done in await applier.finish(kube, objects, plan):
             written[str(done.reference)] = done.action.value
         return plan, None, written
 
@@ -136,10 +138,10 @@ class Apply(MeshOperator):
         return bool(answer.get("decision") == "approved")
 
     def _check_approval(self, context: Context, plan: Plan) -> None:
-        if not self._approved(context):
-            return
         approvable = context["ti"].xcom_pull(task_ids=self.plan_task)["approvable"]
-        approved = set(approvable.get(self.bundle, ()))
+        if self.bundle not in approvable or not self._approved(context):
+            return
+        approved = set(approvable[self.bundle])
         new = [str(entry) for entry in plan.writes if fingerprint(entry) not in approved]
         if new:
             raise errors.Stale(

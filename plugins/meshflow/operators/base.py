@@ -17,6 +17,9 @@ T = TypeVar("T")
 FAILURE = "failure"
 """XCom key under which a failed task leaves its sentence, for the record."""
 
+OUTCOME = "outcome"
+"""XCom key of how a release ended, left behind whether the task succeeds or not."""
+
 
 class MeshOperator(BaseOperator):
     """A task on one cluster. Subclasses write `work`; its result is the task's XCom.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk import Context
 
@@ -14,7 +14,9 @@ from meshflow.operators.base import MeshOperator
 
 if TYPE_CHECKING:
     from meshflow.clients.kube import Kube
+    from meshflow.objects.parsing import Desired
     from meshflow.plan.model import Entry, Plan
+    from meshflow.sources.rendered import Rendered
 
 LOG_LINES = 400
 MARKDOWN_LINES = 120
@@ -28,16 +30,18 @@ class PlanTask(MeshOperator):
 
     ui_color = "#dfe8f5"
 
-    def __init__(self, *, render_task: str = "render", **kwargs: Any) -> None:
+    def __init__(self, *, render_task: str = "render", request_task: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.render_task = render_task
+        self.render_task, self.request_task = render_task, request_task
 
     def work(self, context: Context) -> dict[str, Any]:
         """Plan every bundle of the run."""
         from meshflow.plan import render
 
         rendered = context["ti"].xcom_pull(task_ids=self.render_task)
-        plans = self.ask(lambda kube: plan_all(kube, self.mesh, rendered))
+        request = context["ti"].xcom_pull(task_ids=self.request_task) if self.request_task else None
+        planned = self.ask(lambda kube: plan_all(kube, self.mesh, rendered, request=request))
+        plans = {bundle: item.plan for bundle, item in planned.items()}
         for bundle, plan in plans.items():
             path = store.write_text(store.plan_text(context["run_id"], bundle), render.text(plan))
             self.log_lines(render.text(plan, limit=LOG_LINES))
@@ -51,28 +55,72 @@ class PlanTask(MeshOperator):
         }
 
 
-async def plan_all(kube: Kube, mesh: settings.Mesh, rendered: Mapping[str, Mapping[str, Any]]) -> dict[str, Plan]:
+class Planned(NamedTuple):
+    """A plan and the objects that it is about."""
+
+    plan: Plan
+    objects: tuple[Desired, ...]
+
+
+async def plan_all(
+    kube: Kube,
+    mesh: settings.Mesh,
+    rendered: Mapping[str, Mapping[str, Any]],
+    *,
+    request: Mapping[str, Any] | None = None,
+    takeover: bool | None = None,
+) -> dict[str, Planned]:
     """The plan of each bundle, in order."""
     return {
-        bundle: await plan_one(kube, mesh, bundle, bundles.load(mesh, bundle, item["digest"]))
+        bundle: await plan_one(
+            kube, mesh, bundle, bundles.load(mesh, bundle, item["digest"]), request=request, takeover=takeover
+        )
         for bundle, item in rendered.items()
     }
 
 
-async def plan_one(kube: Kube, mesh: settings.Mesh, bundle: str, rendered: Any) -> Plan:
-    """The plan of one bundle, by the rules of its phase."""
+async def plan_one(
+    kube: Kube,
+    mesh: settings.Mesh,
+    bundle: str,
+    rendered: Rendered,
+    *,
+    request: Mapping[str, Any] | None = None,
+    takeover: bool | None = None,
+) -> Planned:
+    """The plan of one bundle, by the rules of its phase; `takeover` overrides them.
+
+    A service is planned without the image that a release gave it. `request` (the XCom of `AcceptRequest`) says what a
+    first installation starts from.
+    """
     from meshflow.engine import planner
     from meshflow.engine.verdicts import Verdicts
 
     name = bundles.set_name(bundle)
     rules = mesh.phases.get(name)
-    return await planner.plan(
+    objects = rendered.objects
+    if bundle.startswith(bundles.SERVICE_PREFIX):
+        objects = await _service_objects(kube, bundle, objects, request or {})
+    plan = await planner.plan(
         kube,
-        rendered.objects,
+        objects,
         set_name=name,
-        takeover=bool(rules and rules.takeover),
+        takeover=bool(rules and rules.takeover) if takeover is None else takeover,
         prune_budget=rules.prune_budget if rules else settings.Phase.model_fields["prune_budget"].default,
-        verdicts=Verdicts(store.home() / "verdicts" / f"{store.safe(kube.cluster)}.json"),
+        verdicts=Verdicts(store.home() / "verdicts" / f"{store.safe(kube.cluster)}-{name}.json"),
+    )
+    return Planned(plan, objects)
+
+
+async def _service_objects(
+    kube: Kube, bundle: str, objects: tuple[Desired, ...], request: Mapping[str, Any]
+) -> tuple[Desired, ...]:
+    from meshflow.engine import releasing
+
+    target = releasing.workload(bundle.removeprefix(bundles.SERVICE_PREFIX), objects)
+    live = await kube.get(target.reference)
+    return releasing.without_released(
+        objects, target, live, pinned=request.get("pinned"), release_id=request.get("release_id", "")
     )
 
 

@@ -1,0 +1,76 @@
+"""### Roll out a service
+
+One DAG for each folder under `include/manifests/services`; one run at a time, in the order in which they were asked
+for. The run id is made of service and digest, so a push that is delivered twice is one rollout.
+
+| task | what it does | when it fails |
+|---|---|---|
+| request | the image as a digest; nothing is touched before | unknown tag, registry not reachable, malformed image |
+| preflight | control plane healthy, no other analysis running, sidecar present | the gate says what stands against it: nothing was changed |
+| render, plan, approve, apply | the manifests of the service, without the image of a running release | as in *Install Istio* |
+| release | the image by digest, as field manager `meshflow-release` | the cluster refused it |
+| follow | the canary by watch; every weight step and failed check with its numbers | see the outcome below |
+| record | the run's record with the whole timeline, also after a failure | the store is not writable |
+
+| outcome | where traffic is | what to do |
+|---|---|---|
+| succeeded, skipped | on the primary, which runs the digest | nothing |
+| rolled_back | on the primary, which runs the previous digest | read which check failed; push a mended image |
+| failed_on_canary | **on the canary** | act now: roll back with *Roll back a service* |
+| superseded, aborted | as the later revision says | nothing, or look at who stopped it |
+| wedged, unknown | not known | look at Flagger's log and the Canary's events |
+
+To roll the image out again that failed, trigger this DAG with it: the new release id makes Flagger analyse it anew.
+"""
+
+from airflow.sdk import Param, get_parsing_context
+
+from meshflow import settings
+from meshflow.operators import bundles
+from meshflow.operators.apply import Apply
+from meshflow.operators.approve import ApprovePlan
+from meshflow.operators.frame import mesh_dag
+from meshflow.operators.plan import PlanTask
+from meshflow.operators.record import Record
+from meshflow.operators.render import Render
+from meshflow.operators.rollout import AcceptRequest, Follow, SetImage
+from meshflow.sensors.gates import GateSensor
+
+PARAMS = {
+    "image": Param(
+        "",
+        type="string",
+        title="Image",
+        description="A tag, a digest (sha256:…), or the whole image. Empty: the manifest's image on a first "
+        "installation, afterwards only the manifests are applied.",
+    ),
+    "reason": Param("", type="string", maxLength=500, title="Reason", description="Why; it stands in the record."),
+    "requested_by": Param("unknown", type="string", title="Requested by", description="Who or what asks."),
+}
+
+
+def rollout_dag(service: str) -> None:
+    """The rollout DAG of one service."""
+    bundle = bundles.of_service(service)
+    with mesh_dag(
+        f"rollout_{service}", title=f"Roll out {service}", doc=__doc__, tags=("rollout", service), params=PARAMS
+    ):
+        request = AcceptRequest(task_id="request", service=service)
+        preflight = GateSensor(task_id="preflight", gates="preflight", options={"service": service})
+        render = Render(task_id="render", bundles=[bundle])
+        plan = PlanTask(task_id="plan", request_task="request")
+        approve = ApprovePlan(task_id="approve")
+        apply = Apply(task_id="apply", bundle=bundle, request_task="request", wait=False)
+        release = SetImage(task_id="release", service=service)
+        follow = Follow(task_id="follow", service=service)
+        record = Record.of_run(
+            chain=bundle, parts={"request": "request", "release": "release"}, gates=["preflight"], outcome="follow"
+        )
+
+        request >> preflight >> render >> plan >> approve >> apply >> release >> follow >> record
+
+
+wanted = get_parsing_context().dag_id
+for name in settings.service_names():
+    if wanted in (None, f"rollout_{name}"):
+        rollout_dag(name)

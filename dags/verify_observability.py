@@ -1,0 +1,19 @@
+"""### Verify observability
+
+Proves that what is watched can be seen, with the numbers as evidence. Writes nothing to the cluster.
+
+| task | what it does | when it fails |
+|---|---|---|
+| gates | Prometheus ready and its targets up, `istio_requests_total` fresh for every service, Grafana and its datasource healthy, Kiali sees the graph and mTLS | the gate says what it saw; *inconclusive* means there was no data, *error* that nobody could be asked |
+| record | the evidence, also after a failure | the store is not writable |
+"""
+
+from meshflow.operators.frame import mesh_dag
+from meshflow.operators.record import Record
+from meshflow.sensors.gates import GateSensor
+
+with mesh_dag("verify_observability", title="Verify observability", doc=__doc__, tags=("verify", "observability")):
+    gates = GateSensor(task_id="gates", gates="verify_observability")
+    record = Record.of_run(chain="verify", gates=["gates"])
+
+    gates >> record

@@ -1,0 +1,84 @@
+"""The last task of every run, whatever became of the others: what happened, as one document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.sdk import Context
+
+from meshflow.hooks import store
+from meshflow.operators.base import FAILURE, OUTCOME, MeshOperator
+from meshflow.sensors.gates import EVIDENCE
+
+PARTS = {"rendered": "render", "plan": "plan", "approval": "approve", "apply": "apply"}
+"""What every phase leaves; `parts` adds to it or says otherwise. A task that a DAG does not have leaves nothing."""
+
+
+class Record(MeshOperator):
+    """Write the run's record into the chain `chain` and return its hash and place.
+
+    It is a teardown: it runs after a failure too, and does not hide it, since the state of a run comes from the other
+    tasks. A record that cannot be written fails the run. `parts` maps words of the record to the tasks whose results
+    they are.
+    """
+
+    template_fields = ("cluster", "chain")
+    ui_color = "#eeeeee"
+
+    def __init__(
+        self,
+        *,
+        chain: str,
+        parts: Mapping[str, str] | None = None,
+        gates: Sequence[str] = (),
+        outcome: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.chain, self.outcome = chain, outcome
+        self.parts = {**PARTS, **(parts or {})}
+        self.gates = list(gates)
+
+    @classmethod
+    def of_run(cls, **kwargs: Any) -> Record:
+        """The task `record` as the run's teardown."""
+        record = cls(task_id="record", **kwargs)
+        record.as_teardown(on_failure_fail_dagrun=True)
+        return record
+
+    def work(self, context: Context) -> dict[str, Any]:
+        """Collect what the other tasks left behind and append it to the chain."""
+        from meshflow.release import record
+
+        written = record.append(store.records(self.chain), self._document(context))
+        self.log.info("Record %s (sha256 %s)", written.path, written.sha256)
+        return {"path": str(written.path), "sha256": written.sha256}
+
+    def _document(self, context: Context) -> dict[str, Any]:
+        ti, run = context["ti"], context["dag_run"]
+        tasks = sorted(task for task in context["dag"].task_ids if task != self.task_id)
+        failures = [found for task in tasks if (found := ti.xcom_pull(task_ids=task, key=FAILURE))]
+        gates = [verdict for task in self.gates for verdict in ti.xcom_pull(task_ids=task, key=EVIDENCE) or []]
+        return {
+            "dag": context["dag"].dag_id,
+            "run": run.run_id,
+            "cluster": self.cluster,
+            "trigger": {
+                "type": str(run.run_type),
+                "by": getattr(run, "triggering_user_name", None),
+                "conf": run.conf or {},
+                "params": dict(context["params"]),
+            },
+            **{word: _lean(ti.xcom_pull(task_ids=task)) for word, task in self.parts.items() if task in tasks},
+            "gates": gates,
+            "outcome": ti.xcom_pull(task_ids=self.outcome, key=OUTCOME) if self.outcome else None,
+            "failures": failures,
+        }
+
+
+def _lean(result: Any) -> Any:
+    """A task's result without what only the approval page needs."""
+    if not isinstance(result, Mapping):
+        return result
+    return {key: value for key, value in result.items() if key not in ("markdown", "approvable")}

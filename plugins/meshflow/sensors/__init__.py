@@ -1,0 +1,4 @@
+"""Tasks that only look: they pass when what they wait for is observed.
+
+Reading order: gates.
+"""

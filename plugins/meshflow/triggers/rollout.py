@@ -1,0 +1,110 @@
+"""Following one release by watch until its outcome is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Self
+
+from airflow.sdk import timezone
+
+from meshflow.clients.watch import Scope
+from meshflow.mesh import canary, timeline
+from meshflow.objects.reference import Obj, Reference
+from meshflow.release.outcome import Outcome
+from meshflow.triggers.cluster import ClusterTrigger
+
+
+class RolloutTrigger(ClusterTrigger):
+    """Fires once with the `Decision` as JSON when it is done.
+
+    Each weight step and failed check is a line in the task's log as it happens, with its numbers. After a restart of
+    the triggerer the timeline is read again from the cluster's Events; nothing was kept here that the outcome needs.
+    """
+
+    def __init__(self, *, cluster: str, deadline: str, release: Mapping[str, Any], canary_name: str, target: str) -> None:
+        super().__init__(cluster=cluster, deadline=deadline)
+        self.release = dict(release)
+        self.canary_name, self.target = canary_name, target
+        self._timeline: tuple[timeline.Step, ...] = ()
+        self._logged: set[str] = set()
+        self._said = ""
+
+    @classmethod
+    def within(
+        cls, wait: timedelta, *, cluster: str, release: canary.Release, canary_name: str, target: str
+    ) -> Self:
+        """A trigger that gives the rollout up `wait` from now."""
+        return cls(
+            cluster=cluster,
+            deadline=(timezone.utcnow() + wait).isoformat(),
+            release=release.to_json(),
+            canary_name=canary_name,
+            target=target,
+        )
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "cluster": self.cluster,
+                "deadline": self.deadline,
+                "release": self.release,
+                "canary_name": self.canary_name,
+                "target": self.target,
+            },
+        )
+
+    @property
+    def namespace(self) -> str:
+        return str(self.release["namespace"])
+
+    def interest(self) -> Sequence[Reference | Scope]:
+        return [*self._objects(), Scope("", "Event", self.namespace)]
+
+    def _objects(self) -> tuple[Reference, Reference, Reference, Reference]:
+        """The Canary, its VirtualService, the target and the primary."""
+        return (
+            Reference("flagger.app", "Canary", self.namespace, self.canary_name),
+            Reference("networking.istio.io", "VirtualService", self.namespace, str(self.release["service"])),
+            Reference("apps", "Deployment", self.namespace, self.target),
+            Reference("apps", "Deployment", self.namespace, f"{self.target}-primary"),
+        )
+
+    def judge(self, seen: Mapping[Reference, Obj | None]) -> dict[str, Any] | None:
+        decision = self._decide(seen)
+        self._say(decision)
+        return decision.to_json() if decision.done else None
+
+    def expired(self, seen: Mapping[Reference, Obj | None]) -> dict[str, Any]:
+        decision = self._decide(seen)
+        message = f"the rollout did not end by {self.deadline}; it was last seen so: {decision.message}"
+        return replace(decision, outcome=Outcome.WEDGED, message=message).to_json()
+
+    def _decide(self, seen: Mapping[Reference, Obj | None]) -> canary.Decision:
+        objects = [seen.get(reference) for reference in self._objects()]
+        decision = canary.decide(
+            canary.RolloutObservation(*objects, events=self._events(seen)),
+            release=canary.Release.from_json(self.release),
+            now=timezone.utcnow(),
+        )
+        self._timeline = timeline.merge(self._timeline, decision.timeline)
+        return replace(decision, timeline=self._timeline)
+
+    def _events(self, seen: Mapping[Reference, Obj | None]) -> tuple[Obj, ...]:
+        about = {"kind": "Canary", "name": self.canary_name}
+        return tuple(
+            obj
+            for reference, obj in seen.items()
+            if reference.kind == "Event" and obj and about.items() <= obj.get("involvedObject", {}).items()
+        )
+
+    def _say(self, decision: canary.Decision) -> None:
+        for step in decision.timeline:
+            if step.key not in self._logged:
+                self._logged.add(step.key)
+                self.log.info("%s", step)
+        if decision.message != self._said:
+            self._said = decision.message
+            self.log.info("%s", decision.message)
