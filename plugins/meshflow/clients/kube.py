@@ -247,6 +247,10 @@ class Kube:
         """Ask the cluster again next time; call it when definitions were applied."""
         self._discovered = False
 
+    def learn(self, definition: Obj) -> None:
+        """Know the kind of a CustomResourceDefinition without asking the cluster."""
+        self._table.learn(definition)
+
     async def kind_of(self, reference: Reference, *, version: str | None = None) -> Kind:
         """The kind of a reference; NotFound when neither the table nor the cluster has it."""
         found = self._table.find(reference.group, reference.kind, version=version)

@@ -1,15 +1,47 @@
-"""What the server said by dry-run, remembered, so that a false suspicion is paid for once."""
+"""What the server said by dry-run, remembered, so that a false suspicion is paid for once.
+
+A manifest may differ from its stored form for ever without meaning anything (a default written out in another way). The
+verdict "unchanged" holds as long as the object (uid, resourceVersion) and what we would send (a hash) stay the same.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 
 class Verdicts:
-    """Objects that a dry-run found unchanged, by (uid, resourceVersion, hash of what we would send).
+    """Objects that a dry-run found unchanged. With `path` None they live as long as the process.
 
-    With `path` None it lives as long as the process.
+    A file that cannot be read counts as empty: the price is a few dry-runs.
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        raise NotImplementedError
+        self._path = path
+        self._known: dict[str, list[str]] = _load(path) if path else {}
+
+    def unchanged(self, *, uid: str, resource_version: str, digest: str) -> bool:
+        """Whether exactly this was found unchanged before."""
+        return self._known.get(uid) == [resource_version, digest]
+
+    def remember(self, *, uid: str, resource_version: str, digest: str) -> None:
+        """A dry-run found this unchanged; what was known of the object before is forgotten."""
+        self._known[uid] = [resource_version, digest]
+
+    def save(self) -> None:
+        """Write the file, whole or not at all."""
+        if self._path is None:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        partial.write_text(json.dumps(self._known, sort_keys=True), encoding="utf-8")
+        partial.replace(self._path)
+
+
+def _load(path: Path) -> dict[str, list[str]]:
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}

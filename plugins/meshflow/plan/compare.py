@@ -1,0 +1,136 @@
+"""Does a live object seem to differ from what we declare? No is certain; yes is a suspicion for a dry-run to settle.
+
+We own what we applied. As long as we own a field, nobody else has written it: an Update by another manager would have
+taken it away from us. So an object is as declared when we own each declared field, its value is the same, and we own
+nothing that is declared no longer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from meshflow.objects import quantities
+from meshflow.objects.reference import Obj
+from meshflow.plan import paths
+from meshflow.plan.ownership import Fields, is_set, list_keys
+from meshflow.plan.paths import Keyed, Path, Valued
+
+_QUANTITIES = frozenset(
+    ("limits", "requests", "capacity", "hard", "default", "defaultRequest", "max", "min", "sizeLimit", "averageValue")
+)
+_IDENTITY = frozenset(("apiVersion", "kind"))
+_NAMES = frozenset(("name", "namespace"))
+
+
+def suspicion(declared: Obj, live: Obj, owned: Fields) -> str | None:
+    """Why the object seems to differ, with the first such field; None when it is certainly as declared.
+
+    `declared` is prepared (plan/prepare.py), `owned` is what our Apply entry holds.
+    """
+    trimmed = {name: value for name, value in declared.items() if name not in _IDENTITY}
+    metadata = {name: value for name, value in declared.get("metadata", {}).items() if name not in _NAMES}
+    trimmed.pop("metadata", None)
+    if metadata:
+        trimmed["metadata"] = metadata
+    return _map(trimmed, live, owned, ())
+
+
+def _value(declared: Any, live: Any, owned: Fields, path: Path) -> str | None:
+    if isinstance(declared, dict) and owned:
+        return _map(declared, live, owned, path)
+    if isinstance(declared, list) and owned:
+        return _list(declared, live, owned, path)
+    if owned:
+        return _says("has another type than what we applied", path)
+    return None if _same(declared, live, path) else _says("differs", path)
+
+
+def _map(declared: dict[str, Any], live: Any, owned: Fields, path: Path) -> str | None:
+    if not isinstance(live, dict):
+        return _says("is missing", path)
+    for name, value in declared.items():
+        if name not in owned:
+            return _says("is not ours yet, or no longer", (*path, name))
+        found = _value(value, live.get(name), owned[name], (*path, name))
+        if found:
+            return found
+    return _dropped(declared, owned, path)
+
+
+def _list(declared: list[Any], live: Any, owned: Fields, path: Path) -> str | None:
+    if not isinstance(live, list):
+        return _says("is missing", path)
+    names = list_keys(owned)
+    if names is None and not is_set(owned):
+        return None if _same(declared, live, path) else _says("differs", path)
+    seen: list[paths.Step] = []
+    for item in declared:
+        step = _step(item, names, owned)
+        if step is None:
+            return _says("has an item that is not ours yet, or no longer", path)
+        found = paths.find(live, step)
+        if found is None:
+            return _says("is missing", (*path, step))
+        differs = _value(item, found, owned[step], (*path, step)) if isinstance(item, dict) else None
+        if differs:
+            return differs
+        seen.append(step)
+    if any(step not in seen for step in owned):
+        return _says("has an item that is declared no longer", path)
+    return None if _in_order(seen, live) else _says("is in another order", path)
+
+
+def _step(item: Any, names: tuple[str, ...] | None, owned: Fields) -> Keyed | Valued | None:
+    """How the owned tree names an item; None when it does not, or not for certain."""
+    step: Keyed | Valued
+    if names is None:
+        step = Valued(item)
+    elif isinstance(item, dict) and all(name in item for name in names):
+        step = Keyed(tuple((name, item[name]) for name in names))
+    else:
+        return _defaulted(item, owned)
+    return step if step in owned else None
+
+
+def _defaulted(item: Any, owned: Fields) -> Keyed | None:
+    """The only owned item that agrees with all keys that are there: a port without its protocol."""
+    agreeing = [
+        step
+        for step in owned
+        if isinstance(step, Keyed)
+        and isinstance(item, dict)
+        and all(item[name] == value for name, value in step.keys if name in item)
+    ]
+    return agreeing[0] if len(agreeing) == 1 else None
+
+
+def _in_order(steps: list[paths.Step], live: list[Any]) -> bool:
+    positions = [paths.position_of(live, step) for step in steps]
+    return positions == sorted(position for position in positions if position is not None)
+
+
+def _dropped(declared: dict[str, Any], owned: Fields, path: Path) -> str | None:
+    for step in owned:
+        if isinstance(step, str) and step not in declared:
+            return _says("is ours but declared no longer", (*path, step))
+    return None
+
+
+def _same(declared: Any, live: Any, path: Path) -> bool:
+    if isinstance(declared, dict) and isinstance(live, dict):
+        return declared.keys() == live.keys() and all(
+            _same(value, live[name], (*path, name)) for name, value in declared.items()
+        )
+    if isinstance(declared, list) and isinstance(live, list):
+        return len(declared) == len(live) and all(
+            _same(one, other, (*path, index)) for index, (one, other) in enumerate(zip(declared, live, strict=True))
+        )
+    if isinstance(declared, bool) or isinstance(live, bool):
+        return declared is live or (declared is False and live is None)
+    if declared == live or (live is None and declared in ("", 0, [], {})):
+        return True
+    return any(step in _QUANTITIES for step in path if isinstance(step, str)) and quantities.same(declared, live)
+
+
+def _says(what: str, path: Path) -> str:
+    return f"{paths.text(path) or 'the object'} {what}"
