@@ -7,8 +7,8 @@
     supersede               replace what runs; while it is promoted or finalised: as coalesce
     reject                  refuse
 
-A rollout that is being promoted is never interrupted: Flagger does not look for a new revision then, so pods that nobody
-analysed would take traffic until it has finished.
+A rollout that is being promoted is never interrupted: Flagger does not look for a new revision then, so pods that
+nobody analysed would take traffic until it has finished.
 """
 
 from __future__ import annotations

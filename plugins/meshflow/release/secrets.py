@@ -1,7 +1,7 @@
 """What may not be written down: secrets are masked before a document leaves the process.
 
 A safety net, not a licence: nothing hands secrets to records on purpose. A value is masked when the name of its field
-says that it is one (a field that only names a Secret, such as `secretName`, does not), or when it looks like one itself.
+says that it is one (a field that only names a Secret, such as `secretName`, does not), or when it looks like one.
 """
 
 from __future__ import annotations
