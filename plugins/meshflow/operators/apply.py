@@ -115,7 +115,7 @@ class Apply(MeshOperator):
             last = number == len(order) - 1
             if not (last and not self.wait) and not await self._healthy(kube, stage.references):
                 return plan, Waiting(stage, number), written
-        for done in await applier.finish(kube, objects, plan):
+        for done in await applier.finish(kube, objects, plan, allow_prune=self._approved(context)):
             written[str(done.reference)] = done.action.value
         return plan, None, written
 

@@ -1,0 +1,322 @@
+"""`make demo`: an empty simulated cluster becomes a meshed application, releases and drift included.
+
+Each step of the story says what it expects; with --exit the demo stops at the end and its exit code tells whether all
+of it happened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tools.airflow_api import ENDED
+from tools.stack import ROOT, USER, Stack, StackError
+
+HOME = ROOT / ".meshflow" / "demo"
+NAMESPACE = "weather"
+PODINFO = "ghcr.io/stefanprodan/podinfo"
+GOOD_TAG, BAD_TAG = "demo-good", "demo-bad"
+PHASES = ("install_istio", "enable_injection", "secure_mesh", "deploy_observability", "deploy_flagger")
+POLICY = "/apis/security.istio.io/v1/namespaces/istio-system/peerauthentications/default"
+
+
+class Unexpected(RuntimeError):
+    """Something did not happen as the story says; the message is the sentence for the end."""
+
+
+@dataclass
+class Row:
+    """One line of the summary."""
+
+    step: str
+    result: str
+    details: str
+    seconds: float
+
+
+@dataclass
+class Story:
+    """The demo on one stack."""
+
+    stack: Stack
+    console: Console
+    rows: list[Row] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+    def say(self, text: str, *, style: str = "") -> None:
+        """A line of progress with the time since the start."""
+        self.console.print(f"[dim]{time.monotonic() - self.began:6.1f} s[/dim]  {text}", style=style, highlight=False)
+
+    def tell(self) -> None:
+        """The whole story; Unexpected when a step ends otherwise than it should."""
+        self.bring_up()
+        self.bootstrap()
+        self.good_release()
+        self.bad_release()
+        self.drift()
+
+    def bring_up(self) -> None:
+        self.say("[bold]Starting[/bold] the simulated cluster")
+        self.stack.start_sandbox()
+        self.stack.lock_charts()
+        self.say(f"cluster ready; kubeconfig {_short(self.stack.kubeconfig)}; starting Airflow")
+        self.stack.start_airflow()
+        if errors := self.stack.api.import_errors():
+            raise Unexpected(f"A DAG could not be imported: {errors[0]}")
+        self.say(f"Airflow ready at {self.stack.url} (user {USER}, password {self.stack.password})")
+
+    def bootstrap(self) -> None:
+        """bootstrap_mesh, phase by phase."""
+        run_id = self.stack.api.trigger("bootstrap_mesh", requested_by="make demo")
+        self.say("[bold]bootstrap_mesh[/bold] started")
+        progress = Progress(self, since=_now())
+        state = ""
+        for run in self.stack.api.until_ended("bootstrap_mesh", run_id, seconds=280):
+            self.check_alive()
+            progress.look()
+            state = run["state"]
+        progress.look()
+        if state != "success":
+            raise Unexpected(f"bootstrap_mesh ended as {state}: {self.why('bootstrap_mesh', run_id)}")
+        for dag_id in (*PHASES, *progress.rollouts(), "verify_observability"):
+            self.rows.append(self.summary_of(dag_id))
+
+    def good_release(self) -> None:
+        """frontend gets a new image and is promoted."""
+        image = self.push(GOOD_TAG)
+        outcome = self.release("frontend", GOOD_TAG, expected="succeeded")
+        primary = self.stack.cluster.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/frontend-primary")
+        runs = primary["spec"]["template"]["spec"]["containers"][0]["image"]
+        if not runs.endswith(image["digest"]):
+            raise Unexpected(f"frontend was promoted, but its primary runs {runs} and not {image['digest']}")
+        self.say(f"frontend-primary runs {runs}", style="green")
+        self.rows.append(outcome)
+
+    def bad_release(self) -> None:
+        """data-analysis gets an image that fails a fifth of its requests, and is rolled back."""
+        self.push(BAD_TAG, error_rate=0.2, latency_p99="900ms")
+        outcome = self.release("data-analysis", BAD_TAG, expected="rolled_back")
+        weights = self.stack.cluster.weights(NAMESPACE, "data-analysis")
+        if weights.get("data-analysis-primary") != 100:
+            raise Unexpected(f"data-analysis was rolled back, but traffic is {weights}")
+        self.say("all traffic of data-analysis is on its primary", style="green")
+        self.rows.append(outcome)
+
+    def drift(self) -> None:
+        """Somebody weakens mutual TLS by hand; the drift check finds it, and repairs it when asked to."""
+        self.stack.cluster.merge(POLICY, {"spec": {"mtls": {"mode": "PERMISSIVE"}}}, manager="kubectl-edit")
+        self.say("[bold]Behind Meshflow's back[/bold]: PeerAuthentication istio-system/default set to PERMISSIVE")
+        run_id, state, seconds = self.run_to_end("check_drift")
+        report = self.stack.api.xcom("check_drift", run_id, "detect") or {}
+        found = [line for line in report.get("drift", []) if "PeerAuthentication/istio-system/default" in line]
+        if state != "failed" or not found:
+            raise Unexpected(f"check_drift ended as {state} and reported {report.get('drift')}: the change was not found")
+        self.say(f"check_drift failed, as it should: {found[0]}", style="yellow")
+        self.rows.append(Row("check_drift", "drift found", found[0], seconds))
+        run_id, state, seconds = self.run_to_end("check_drift", remediate=True)
+        mode = self.stack.cluster.get(POLICY)["spec"]["mtls"]["mode"]
+        if state != "success" or mode != "STRICT":
+            raise Unexpected(f"check_drift with Repair ended as {state} and mTLS is {mode}: {self.why('check_drift', run_id)}")
+        self.say("check_drift with Repair: mTLS is STRICT again", style="green")
+        self.rows.append(Row("check_drift (repair)", "repaired", "PeerAuthentication/istio-system/default", seconds))
+
+    def push(self, tag: str, *, error_rate: float = 0.0, latency_p99: str = "120ms") -> dict[str, Any]:
+        """An image of the sandbox's registry whose pods will behave so."""
+        body = {"image": f"{PODINFO}:{tag}", "error_rate": error_rate, "latency_p99": latency_p99}
+        pushed: dict[str, Any] = self.stack.cluster.control("POST", "push", body)
+        self.say(f"pushed {PODINFO}:{tag} ({error_rate:.0%} errors, p99 {latency_p99})")
+        return pushed
+
+    def release(self, service: str, tag: str, *, expected: str) -> Row:
+        """One rollout, with each weight step as it happens."""
+        dag_id, began = f"rollout_{service}", time.monotonic()
+        run_id = self.stack.api.trigger(dag_id, image=tag, reason="make demo", requested_by="make demo")
+        self.say(f"[bold]{dag_id}[/bold] started with {tag}")
+        seen: dict[str, int] = {}
+        tasks: dict[str, str] = {}
+        for _ in self.stack.api.until_ended(dag_id, run_id, seconds=150):
+            self.check_alive()
+            for task, item in self.stack.api.tasks(dag_id, run_id).items():
+                if item["state"] in ("deferred", "success", "failed") and tasks.get(task) != item["state"]:
+                    tasks[task] = item["state"]
+                    self.say(f"  {service}: {task} {item['state']}")
+            weights = self.stack.cluster.weights(NAMESPACE, service)
+            if weights and weights != seen:
+                seen = weights
+                self.say(f"  {service}: traffic {_weights(weights)}", style="cyan")
+        decision = self.stack.api.xcom(dag_id, run_id, "follow", "outcome") or {}
+        outcome = decision.get("outcome", "unknown")
+        if outcome != expected:
+            raise Unexpected(f"{dag_id} ended as {outcome}, not {expected}: {decision.get('message') or self.why(dag_id, run_id)}")
+        self.say(f"{dag_id}: [bold]{outcome}[/bold]: {decision['message']}", style="green" if expected == "succeeded" else "yellow")
+        return Row(dag_id, outcome, decision["message"], time.monotonic() - began)
+
+    def run_to_end(self, dag_id: str, **conf: Any) -> tuple[str, str, float]:
+        """(run id, state, seconds) of a run that is waited for."""
+        began = time.monotonic()
+        run_id = self.stack.api.trigger(dag_id, **conf)
+        self.say(f"[bold]{dag_id}[/bold] started")
+        state = ""
+        for run in self.stack.api.until_ended(dag_id, run_id, seconds=120):
+            self.check_alive()
+            state = run["state"]
+        return run_id, state, time.monotonic() - began
+
+    def summary_of(self, dag_id: str) -> Row:
+        """The newest run of a DAG as a line of the summary."""
+        run = self.stack.api.runs(dag_id)[0]
+        tasks = self.stack.api.tasks(dag_id, run["dag_run_id"])
+        counts: dict[str, int] = {}
+        gates: list[str] = []
+        for task in tasks:
+            result = self.stack.api.xcom(dag_id, run["dag_run_id"], task)
+            if isinstance(result, dict) and "counts" in result and "set" in result:
+                for action, number in result["counts"].items():
+                    counts[action] = counts.get(action, 0) + number
+            for verdict in self.stack.api.xcom(dag_id, run["dag_run_id"], task, "evidence") or []:
+                gates.append(verdict["result"])
+        objects = ", ".join(f"{number} {action}" for action, number in sorted(counts.items()))
+        passed = f"{gates.count('pass')} of {len(gates)} gates" if gates else ""
+        outcome = (self.stack.api.xcom(dag_id, run["dag_run_id"], "follow", "outcome") or {}).get("outcome")
+        return Row(dag_id, outcome or run["state"], "; ".join(filter(None, (objects, passed))), run.get("duration") or 0.0)
+
+    def why(self, dag_id: str, run_id: str) -> str:
+        """The sentence of the first failed task, looked for in the runs that this one triggered too."""
+        for task, item in self.stack.api.tasks(dag_id, run_id).items():
+            if item["state"] != "failed":
+                continue
+            child = self.stack.api.xcom(dag_id, run_id, task, "trigger_run_id")
+            if child:
+                child_dag = task.removeprefix("services.")
+                child_dag = child_dag if child_dag in self.stack.api.dags() else f"rollout_{child_dag}"
+                return self.why(child_dag, child)
+            failure = self.stack.api.xcom(dag_id, run_id, task, "failure")
+            return f"{dag_id}.{task}: {failure['message']}" if failure else f"{dag_id}.{task}: see its log in the UI"
+        return "no task failed; see the UI"
+
+    def check_alive(self) -> None:
+        """Unexpected when a process of the stack died."""
+        if dead := self.stack.dead():
+            part = self.stack.parts[dead[0]]
+            raise Unexpected(f"{part.name} ended by itself; the end of {_short(part.log)}:\n{part.tail()}")
+
+    def print_summary(self) -> None:
+        """The table at the end."""
+        table = Table(title="What happened", show_lines=False)
+        for name, justify in (("step", "left"), ("result", "left"), ("details", "left"), ("time", "right")):
+            table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+        for row in self.rows:
+            table.add_row(row.step, row.result, row.details, f"{row.seconds:.1f} s")
+        self.console.print(table)
+
+
+class Progress:
+    """What the runs below bootstrap_mesh do, told once each."""
+
+    def __init__(self, story: Story, *, since: str) -> None:
+        self.story, self.since = story, since
+        self.told: dict[tuple[str, str], str] = {}
+
+    def look(self) -> None:
+        """Say which tasks ended and which runs began or ended since the last look."""
+        api = self.story.stack.api
+        for run in api.get("dags/~/dagRuns", start_date_gte=self.since, limit=100, order_by="start_date")["dag_runs"]:
+            dag_id, run_id, state = run["dag_id"], run["dag_run_id"], run["state"]
+            if dag_id == "bootstrap_mesh":
+                continue
+            key = (dag_id, "")
+            if self.told.get(key) in ENDED:
+                continue
+            for task, item in api.tasks(dag_id, run_id).items():
+                if item["state"] in ("success", "failed", "deferred") and self.told.get((dag_id, task)) != item["state"]:
+                    self.told[(dag_id, task)] = item["state"]
+                    self.story.say(f"  {dag_id}: {task} {item['state']}")
+            if state in ENDED and self.told.get(key) != state:
+                self.told[key] = state
+                took = f" in {run['duration']:.1f} s" if run.get("duration") else ""
+                self.story.say(f"{dag_id}: [bold]{state}[/bold]{took}", style="green" if state == "success" else "red")
+
+    def rollouts(self) -> list[str]:
+        """The rollout DAGs that ran, sorted."""
+        return sorted(dag_id for dag_id, task in self.told if dag_id.startswith("rollout_") and not task)
+
+
+def main() -> int:
+    """0 when the story went as told (or was stopped by Ctrl-C after it), 1 otherwise."""
+    arguments = _parser().parse_args()
+    if arguments.stop:
+        return 0
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    shutil.rmtree(HOME, ignore_errors=True)
+    HOME.mkdir(parents=True)
+    signal.signal(signal.SIGTERM, _interrupt)
+    story = Story(Stack(HOME, speed=arguments.speed), console)
+    try:
+        return _told(story, stay=not arguments.exit)
+    except KeyboardInterrupt:
+        story.say("stopping")
+        return 130
+    finally:
+        story.stack.stop()
+        story.say("everything is stopped")
+
+
+def _told(story: Story, *, stay: bool) -> int:
+    try:
+        story.tell()
+    except (Unexpected, StackError, TimeoutError) as problem:
+        story.print_summary()
+        story.console.print(f"[bold red]Not as expected:[/bold red] {problem}", highlight=False)
+        story.say(f"logs are below {_short(story.stack.home / 'logs')}")
+        return 1
+    story.print_summary()
+    story.say("[bold green]Everything happened as expected.[/bold green]")
+    if stay:
+        story.say(f"Airflow: {story.stack.url} (user {USER}, password {story.stack.password}); Ctrl-C stops everything")
+        _wait_for_ctrl_c(story.check_alive)
+    return 0
+
+
+def _wait_for_ctrl_c(check: Callable[[], None]) -> None:
+    while True:
+        time.sleep(1)
+        check()
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--exit", action="store_true", help="stop at the end; the exit code tells whether all went as told")
+    parser.add_argument("--stop", action="store_true", help="stop a demo that still runs")
+    parser.add_argument("--speed", type=float, default=10.0, help="how much faster than real the cluster lives (default 10)")
+    return parser
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _short(path: Path) -> str:
+    return os.path.relpath(path, ROOT)
+
+
+def _weights(weights: dict[str, int]) -> str:
+    return ", ".join(f"{host} {weight} %" for host, weight in weights.items())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

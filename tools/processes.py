@@ -1,0 +1,103 @@
+"""Child processes that never outlive us: each in a session of its own, stopped by its process group."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+GRACE = 8.0  # seconds between SIGTERM and SIGKILL
+
+
+class Process:
+    """One child with its log file."""
+
+    def __init__(self, name: str, command: Sequence[str], *, env: Mapping[str, str], log: Path, cwd: Path) -> None:
+        self.name, self.command, self.env, self.log, self.cwd = name, list(command), dict(env), log, cwd
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child else None
+
+    @property
+    def running(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
+    def start(self) -> None:
+        """Start it; its output goes to the end of the log file."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as out:
+            self._child = subprocess.Popen(
+                self.command,
+                env=self.env,
+                cwd=self.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+            )
+
+    def kill(self) -> None:
+        """SIGKILL to the whole group, at once: what a crash looks like."""
+        self._signal(signal.SIGKILL)
+        if self._child:
+            self._child.wait()
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM to the process itself, which ends its own children."""
+        if self.running and self._child:
+            self._child.terminate()
+
+    def wait_stopped(self, deadline: float) -> None:
+        """Wait until `deadline` (time.monotonic), then SIGKILL whatever of the group is left."""
+        while self.running and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.kill()
+
+    def tail(self, lines: int = 15) -> str:
+        """The end of the log, for an error message."""
+        if not self.log.exists():
+            return ""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._child is None:
+            return
+        try:
+            os.killpg(self._child.pid, number)
+        except ProcessLookupError:
+            return  # the whole group is gone already
+
+
+def stop_all(processes: Sequence[Process]) -> None:
+    """Ask all to stop at once, then make sure."""
+    for process in processes:
+        process.ask_to_stop()
+    deadline = time.monotonic() + GRACE
+    for process in processes:
+        process.wait_stopped(deadline)
+
+
+def free_ports(count: int) -> list[int]:
+    """Different loopback ports that nobody uses now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _die_with_parent() -> None:
+    """Linux: the child gets SIGTERM when we are gone, even by kill -9."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
