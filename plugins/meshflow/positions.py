@@ -156,7 +156,7 @@ def _construct(loader: _Loader, node: yaml.Node, path: Field, lines: dict[Field,
         return dict(_pairs(loader, node, path, lines, name))
     if isinstance(node, yaml.SequenceNode):
         return [_construct(loader, item, (*path, index), lines, name) for index, item in enumerate(node.value)]
-    return loader.construct_object(node)  # type: ignore[no-untyped-call]
+    return loader.construct_object(node)
 
 
 def _pairs(

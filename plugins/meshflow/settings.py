@@ -349,7 +349,8 @@ class Mesh(Model):
 
     def registry(self, host: str) -> str:
         """The address to ask for images of a registry host."""
-        return (self.registry_mirror or self.registries.get(host) or f"https://{host}").rstrip("/")
+        own = "https://registry-1.docker.io" if host == "docker.io" else f"https://{host}"
+        return (self.registry_mirror or self.registries.get(host) or own).rstrip("/")
 
 
 def default_file() -> Path:

@@ -1,0 +1,191 @@
+"""Chart archives: fetched from their repositories, held against the lock file, kept in a cache.
+
+    charts.lock   repository, name, version → sha256
+    cache         charts/<sha256>.tgz
+
+An archive is used only if its sha256 is the locked one, wherever it came from: repository, mirror or cache. What the
+repository's own index says about digests is not trusted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urljoin
+
+import httpx
+import yaml
+
+from meshflow import positions, settings
+from meshflow.clients import oci, web
+from meshflow.errors import InvalidInput, MeshflowError, NotFound, Rejected
+
+HEADER = """\
+# sha256 of every chart archive that mesh.yaml uses. Written by `make lock`; commit it.
+# An archive with another digest is refused, and so is a chart that does not stand here.
+"""
+LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+VERSIONS_SHOWN = 5
+
+
+class Pin(NamedTuple):
+    """A chart and the version of it that is wanted."""
+
+    repository: str
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.repository}/{self.name} {self.version}"
+
+
+class ChartStore:
+    """The charts that mesh.yaml names. `transport` is for tests."""
+
+    def __init__(self, charts: settings.Charts, *, transport: httpx.BaseTransport | None = None) -> None:
+        self._charts = charts
+        self._transport = transport
+        self._cache = (charts.cache or Path(".meshflow") / "cache") / "charts"
+
+    def fetch(self, repository: str, name: str, version: str) -> Path:
+        """The archive of a chart, with the locked sha256.
+
+        Raises InvalidInput for a chart that is not locked or whose archive differs, NotFound for one that the
+        repository does not have, Unreachable and the other errors of a server for the rest.
+        """
+        pin = Pin(repository, name, version)
+        locked = self.locked().get(pin)
+        if locked is None and f"{repository}/{name}" not in self._charts.allow_unlocked:
+            raise InvalidInput(
+                f"the chart {pin} is not locked",
+                where=str(self._charts.lock),
+                way_out=f"Run `make lock` and commit the file, or add {repository}/{name} to charts.allow_unlocked",
+            )
+        if locked and (kept := self._kept(locked)):
+            return kept
+        data = self._download(pin)
+        found = hashlib.sha256(data).hexdigest()
+        if locked and found != locked:
+            raise InvalidInput(
+                f"the archive of {pin} has the sha256 {found}, but {locked} is locked",
+                where=str(self._charts.lock),
+                way_out="Do not use it before you know why it changed; `make lock` accepts it",
+            )
+        return self._keep(found, data)
+
+    def lock(self, pins: Iterable[Pin]) -> dict[Pin, str]:
+        """Fetch each chart from the repository in use and write the lock file anew, with these charts only."""
+        digests: dict[Pin, str] = {}
+        for pin in sorted(set(pins)):
+            data = self._download(pin)
+            digests[pin] = hashlib.sha256(data).hexdigest()
+            self._keep(digests[pin], data)
+        entries = [{**pin._asdict(), "sha256": digest} for pin, digest in digests.items()]
+        self._charts.lock.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._charts.lock.with_name(f".{self._charts.lock.name}.draft")
+        draft.write_text(HEADER + yaml.safe_dump({"charts": entries}, sort_keys=False), encoding="utf-8")
+        draft.replace(self._charts.lock)
+        return digests
+
+    def locked(self) -> dict[Pin, str]:
+        """What the lock file says; empty if there is none. InvalidInput with the line for a malformed one."""
+        if not self._charts.lock.exists():
+            return {}
+        pins: dict[Pin, str] = {}
+        for document in positions.read(self._charts.lock):
+            for number, entry in enumerate(document.value.get("charts") or []):
+                try:
+                    pins[Pin(entry["repository"], entry["name"], str(entry["version"]))] = entry["sha256"]
+                except (KeyError, TypeError) as error:
+                    raise document.error(
+                        f"the field {error} is missing", ("charts", number), way_out="Run `make lock`"
+                    ) from error
+        return pins
+
+    def _kept(self, digest: str) -> Path | None:
+        path = self._cache / f"{digest}.tgz"
+        try:
+            return path if hashlib.sha256(path.read_bytes()).hexdigest() == digest else None
+        except FileNotFoundError:
+            return None
+
+    def _keep(self, digest: str, data: bytes) -> Path:
+        path = self._cache / f"{digest}.tgz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{digest}.{os.getpid()}")
+        draft.write_bytes(data)
+        draft.replace(path)
+        return path
+
+    def _download(self, pin: Pin) -> bytes:
+        if pin.repository not in self._charts.repositories:
+            near = settings.suggestion(pin.repository, self._charts.repositories)
+            raise InvalidInput(f"unknown chart repository{near}", where="charts.repositories", value=pin.repository)
+        base = self._charts.url(pin.repository)
+        with httpx.Client(
+            timeout=self._charts.timeout, follow_redirects=True, transport=self._transport, auth=oci.TokenAuth()
+        ) as client:
+            return _pull(client, base, pin) if base.startswith("oci://") else _from_index(client, base, pin)
+
+
+def wanted(mesh: settings.Mesh) -> list[Pin]:
+    """Every chart that mesh.yaml names."""
+    return sorted({Pin(s.repository, s.name, mesh.version_of(s)) for _, _, s in mesh.chart_sources()})
+
+
+def _from_index(client: httpx.Client, base: str, pin: Pin) -> bytes:
+    index = _get(client, f"{base}/index.yaml", what=f"the index of the repository {pin.repository}")
+    entry = _entry(index.text, base, pin)
+    urls = entry.get("urls") or []
+    if not urls:
+        raise NotFound(f"the index of {web.bare(base)} names no address for {pin}")
+    url = urljoin(f"{base}/", str(urls[0]))
+    if url.startswith("oci://"):
+        return _pull(client, url.rpartition("/")[0], pin)
+    return _get(client, url, what=f"the chart {pin}").content
+
+
+def _entry(index: str, base: str, pin: Pin) -> dict[str, Any]:
+    """The index's entry for a version. NotFound says what there is instead."""
+    documents = positions.plain(index, name=f"{web.bare(base)}/index.yaml")
+    entries = documents[0].get("entries") if documents and isinstance(documents[0], dict) else None
+    if not isinstance(entries, dict):
+        raise Rejected(f"{web.bare(base)}/index.yaml is not the index of a chart repository", status=502)
+    if pin.name not in entries:
+        near = settings.suggestion(pin.name, entries)
+        raise NotFound(f"{web.bare(base)} has no chart {pin.name}{near}. Check its name in mesh.yaml")
+    versions = {str(entry.get("version")): entry for entry in entries[pin.name]}
+    for wish in (pin.version, f"v{pin.version}"):
+        if wish in versions:
+            return dict(versions[wish])
+    known = ", ".join(list(versions)[:VERSIONS_SHOWN])
+    raise NotFound(f"{web.bare(base)} has no version {pin.version} of the chart {pin.name}; the latest are {known}")
+
+
+def _pull(client: httpx.Client, base: str, pin: Pin) -> bytes:
+    """A chart kept as an OCI artefact: its manifest's chart layer."""
+    host, _, path = base.removeprefix("oci://").partition("/")
+    root = f"https://{host}/v2/{f'{path}/' if path else ''}{pin.name}"
+    accept = "application/vnd.oci.image.manifest.v1+json"
+    manifest = _get(client, f"{root}/manifests/{pin.version}", what=f"the chart {pin}", accept=accept).json()
+    for layer in manifest.get("layers", []):
+        if layer.get("mediaType") == LAYER:
+            return _get(client, f"{root}/blobs/{layer['digest']}", what=f"the chart {pin}").content
+    raise NotFound(f"{web.bare(root)}:{pin.version} is not a chart")
+
+
+def _get(client: httpx.Client, url: str, *, what: str, accept: str = "*/*") -> httpx.Response:
+    way_out = "Check charts.repositories and charts.mirror in mesh.yaml, and the network"
+    try:
+        response = client.get(url, headers={"Accept": accept})
+    except httpx.TransportError as error:
+        raise web.unreachable(error, url, way_out=way_out) from error
+    except httpx.InvalidURL as error:
+        raise InvalidInput(f"not an address: {error}", where="charts.repositories", value=url) from error
+    if response.is_success:
+        return response
+    error_: MeshflowError = web.refusal(response, what=what, way_out=way_out)
+    raise error_

@@ -1,0 +1,102 @@
+"""From an image's tag to its digest, by the OCI distribution API."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import httpx
+
+from meshflow.clients import oci, web
+from meshflow.errors import MeshflowError, NotFound, Rejected
+
+SECONDS = 20.0
+TAGS_SHOWN = 5
+
+
+class Image(NamedTuple):
+    """An image that exists."""
+
+    repository: str  # with host
+    tag: str | None  # None when a digest was asked for
+    digest: str
+
+    @property
+    def pinned(self) -> str:
+        """`repository@digest`: what a workload is set to."""
+        return f"{self.repository}@{self.digest}"
+
+
+def default_address(host: str) -> str:
+    """Where a registry host is asked when nothing else is said."""
+    return "https://registry-1.docker.io" if host == "docker.io" else f"https://{host}"
+
+
+async def resolve(
+    image: str,
+    *,
+    registries: Callable[[str], str] = default_address,
+    logins: Mapping[str, oci.Login] | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Image:
+    """The digest of an image as it is now: of the index where it is made for several platforms.
+
+    `registries` gives the address of a host (`Mesh.registry`); `logins` are by host. Raises InvalidInput for what is no
+    image name, NotFound for an unknown repository, tag or digest (with the nearest tags), Unauthorized, Forbidden,
+    ServerBusy or Unreachable for the rest.
+    """
+    name = oci.parse(image)
+    auth = oci.TokenAuth((logins or {}).get(name.host))
+    client = httpx.AsyncClient(
+        base_url=registries(name.host), auth=auth, timeout=SECONDS, follow_redirects=True, transport=transport
+    )
+    async with client:
+        try:
+            return Image(name.repository, name.tag if not name.digest else None, await _digest(client, name))
+        except httpx.TransportError as error:
+            raise web.unreachable(
+                error, client.base_url, way_out=f"Check the network and the address of the registry {name.host}"
+            ) from error
+        except httpx.InvalidURL as error:
+            raise Rejected(f"the registry {name.host} sent an address that is none: {error}", status=502) from error
+
+
+async def _digest(client: httpx.AsyncClient, name: oci.ImageName) -> str:
+    path = f"/v2/{name.path}/manifests/{name.digest or name.tag}"
+    accept = {"Accept": oci.MANIFESTS}
+    response = await client.head(path, headers=accept)
+    digest = response.headers.get("docker-content-digest")
+    if response.is_success and digest:
+        return str(digest)
+    # A HEAD has no body to explain itself, and some registries do not serve it.
+    response = await client.get(path, headers=accept)
+    if response.is_success:
+        return str(
+            response.headers.get("docker-content-digest") or f"sha256:{hashlib.sha256(response.content).hexdigest()}"
+        )
+    if response.status_code == 404:
+        raise await _unknown(client, name)
+    raise _refusal(response, name)
+
+
+async def _unknown(client: httpx.AsyncClient, name: oci.ImageName) -> MeshflowError:
+    """The error for a missing manifest: is it the repository or the tag that does not exist?"""
+    response = await client.get(f"/v2/{name.path}/tags/list", params={"n": "1000"})
+    if response.status_code == 404:
+        return NotFound(f"the registry {name.host} has no repository {name.path}. Check the image's name")
+    if not response.is_success:
+        return NotFound(f"the registry {name.host} does not have {name}. Push it first, or check the tag")
+    tags = [str(tag) for tag in response.json().get("tags") or []]
+    if name.digest:
+        return NotFound(f"{name.repository} has no image {name.digest}. Push it first, or check the digest")
+    near = difflib.get_close_matches(name.tag or "", tags, n=TAGS_SHOWN, cutoff=0.3) or tags[-TAGS_SHOWN:]
+    known = f"it has {', '.join(near)}" if near else "it has no tags"
+    return NotFound(f"{name.repository} has no tag {name.tag}; {known}. Push it first, or check the tag")
+
+
+def _refusal(response: httpx.Response, name: oci.ImageName) -> MeshflowError:
+    return web.refusal(
+        response, what=str(name), way_out=f"Check the login for {name.host} (Airflow connection) and the image's name"
+    )

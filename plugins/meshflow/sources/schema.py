@@ -1,0 +1,146 @@
+"""What fields the built-in kinds have: for strict checks before any cluster is asked, and for list keys in patches.
+
+The OpenAPI definitions come with the package kubernetes-validate. Custom resources have none here: the server, which
+has their CustomResourceDefinition, validates them when the plan asks it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from meshflow import positions, settings
+from meshflow.objects.reference import Obj
+from meshflow.sources.manifests import Item
+
+VERSION = "v1.36.0-local-strict"
+
+Schema = Mapping[str, Any]
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+    "null": (type(None),),
+}
+
+
+def check(item: Item) -> None:
+    """Raise InvalidInput for the first field that is unknown, missing or of the wrong type; nothing for other kinds."""
+    schema = of(item.obj)
+    if schema is None:
+        return
+    for path, problem, value in problems(item.obj, schema, ()):
+        raise item.error(problem, path, value=value)
+
+
+def of(obj: Obj) -> Schema | None:
+    """The definition of a built-in kind; None for any other."""
+    group, _, version = str(obj["apiVersion"]).rpartition("/")
+    name = _kinds().get((group, version, obj["kind"]))
+    return _definitions()[name] if name else None
+
+
+def field(schema: Schema | None, name: str) -> Schema | None:
+    """The definition of a field of an object, None where it has none."""
+    if schema is None:
+        return None
+    resolved = _resolve(schema)
+    found = resolved.get("properties", {}).get(name) or resolved.get("additionalProperties")
+    return found if isinstance(found, Mapping) else None
+
+
+def items(schema: Schema | None) -> Schema | None:
+    """The definition of a list's items."""
+    return None if schema is None else _resolve(schema).get("items")
+
+
+def merge_key(schema: Schema | None) -> str | None:
+    """By which key a strategic merge tells the items of a list apart; None if it replaces the list."""
+    if schema is None:
+        return None
+    strategy = str(schema.get("x-kubernetes-patch-strategy", ""))
+    return schema.get("x-kubernetes-patch-merge-key") if "merge" in strategy else None
+
+
+def problems(value: Any, schema: Schema, path: positions.Field) -> Iterator[tuple[positions.Field, str, object]]:
+    """(path, what is wrong, the value that stands there) of each problem, the outermost first."""
+    schema = _resolve(schema)
+    wanted = _types(schema)
+    if wanted and not _is(value, wanted):
+        yield path, f"must be {' or '.join(w for w in wanted if w != 'null')}, not {_name_of(value)}", _shown(value)
+    elif isinstance(value, dict):
+        yield from _problems_of_map(value, schema, path)
+    elif isinstance(value, list):
+        for number, entry in enumerate(value):
+            yield from problems(entry, schema.get("items", {}), (*path, number))
+
+
+def _problems_of_map(
+    value: dict[str, Any], schema: Schema, path: positions.Field
+) -> Iterator[tuple[positions.Field, str, object]]:
+    fields: Mapping[str, Schema] = schema.get("properties", {})
+    others = schema.get("additionalProperties")
+    for name, entry in value.items():
+        if name in fields:
+            yield from problems(entry, fields[name], (*path, name))
+        elif isinstance(others, Mapping):
+            yield from problems(entry, others, (*path, name))
+        elif fields:
+            yield (*path, name), f"unknown field{settings.suggestion(name, fields)}", None
+    for name in schema.get("required", ()):
+        if name not in value:
+            yield path, f"the field {name!r} is missing", None
+
+
+def _types(schema: Schema) -> list[str]:
+    found: list[str] = []
+    for part in (schema, *schema.get("oneOf", ())):
+        stated = part.get("type", [])
+        found += [stated] if isinstance(stated, str) else stated
+    return list(dict.fromkeys(found))
+
+
+def _is(value: Any, wanted: list[str]) -> bool:
+    if isinstance(value, bool):
+        return "boolean" in wanted
+    if isinstance(value, float) and value.is_integer() and "integer" in wanted:
+        return True
+    return any(isinstance(value, _TYPES[name]) for name in wanted)
+
+
+def _name_of(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    return next((name for name, types in _TYPES.items() if isinstance(value, types)), type(value).__name__)
+
+
+def _shown(value: Any) -> object:
+    return value if isinstance(value, str | int | float | bool) else None
+
+
+def _resolve(schema: Schema) -> Schema:
+    reference = schema.get("$ref")
+    return _definitions()[str(reference).rpartition("/")[2]] if reference else schema
+
+
+@cache
+def _definitions() -> dict[str, Schema]:
+    folder = resources.files("kubernetes_validate") / "kubernetes-json-schema" / VERSION
+    found: dict[str, Schema] = json.loads((folder / "_definitions.json").read_bytes())["$defs"]
+    return found
+
+
+@cache
+def _kinds() -> dict[tuple[str, str, str], str]:
+    return {
+        (kind["group"], kind["version"], kind["kind"]): name
+        for name, definition in _definitions().items()
+        for kind in definition.get("x-kubernetes-group-version-kind", ())
+    }

@@ -1,0 +1,47 @@
+"""`make lock`: fill the lock file of the charts from the repositories (or the mirror) in use.
+
+    python tools/lock.py [--mesh FILE]
+
+MESHFLOW_CHART_MIRROR and MESHFLOW_CHARTS_LOCK are honoured as everywhere. What changes is printed, so that it can be
+read before it is committed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "plugins"))
+
+from meshflow import settings
+from meshflow.clients import charts
+from meshflow.errors import MeshflowError
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Lock the sha256 of every chart that mesh.yaml names.")
+    parser.add_argument("--mesh", type=Path, help="the mesh.yaml to read (default: $MESHFLOW_MESH, include/mesh.yaml)")
+    arguments = parser.parse_args()
+    try:
+        mesh = settings.load(arguments.mesh)
+        store = charts.ChartStore(mesh.charts)
+        before = store.locked()
+        after = store.lock(charts.wanted(mesh))
+    except MeshflowError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for pin, digest in after.items():
+        print(f"{digest[:12]}  {pin}  {_change(before.get(pin), digest)}")
+    print(f"{mesh.charts.lock}: {len(after)} charts")
+    return 0
+
+
+def _change(before: str | None, after: str) -> str:
+    if before is None:
+        return "new"
+    return "unchanged" if before == after else f"CHANGED, was {before[:12]}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
