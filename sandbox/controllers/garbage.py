@@ -73,9 +73,11 @@ class GarbageCollector(Controller):
             for record in self.server.store.list(storage):
                 self._note(storage, record.obj)
 
-    def _listener(self, storage: Storage) -> Callable[[Event], None]:
-        def hear(event: Event) -> None:
-            if event.change == "DELETED":
+    def _listener(self, storage: Storage) -> Callable[[Event | None], None]:
+        def hear(event: Event | None) -> None:
+            if event is None:  # the resource is gone, and its objects went before it
+                self._shelves.pop(storage, None)
+            elif event.change == "DELETED":
                 self._forget(event.record.obj)
             else:
                 self._note(storage, event.record.obj)

@@ -61,7 +61,7 @@ def _digits(pod: Obj, seen: Seen) -> str:
     """64 hexadecimal digits that differ from run to run."""
     uid = str(pod["metadata"]["uid"]).replace("-", "")
     turn = seen.restarts + (seen.moment.restarts if seen.moment else 0)
-    return (uid + seen.spec["name"].encode().hex() + f"{turn:04x}").ljust(64, "0")[:64]
+    return str(uid + seen.spec["name"].encode().hex() + f"{turn:04x}").ljust(64, "0")[:64]
 
 
 def _state(seen: Seen, *, pod: Obj, waits: str) -> Obj:
