@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -136,7 +136,7 @@ class Kube:
         timeout: int = 300,
         labels: str | None = None,
         fields: str | None = None,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Events after `resource_version`, bookmarks included, until the server ends the watch after `timeout` s.
 
         Raises Expired when the version is too old: list again. Raises Unreachable when the connection breaks.

@@ -134,6 +134,10 @@ class Transport:
             )
         except _NETWORK_ERRORS as error:
             raise _unreachable(request, error) from error
+        except RuntimeError as error:
+            if "closed" not in str(error):  # aiohttp's word for a client that somebody closed meanwhile
+                raise
+            raise _unreachable(request, error) from error
         return response
 
     async def _pause(self, attempt: int, error: Temporary) -> None:

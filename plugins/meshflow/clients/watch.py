@@ -1,65 +1,286 @@
-"""One list and one watch per resource and scope of a cluster, however many wait on it.
+"""One list and one watch per resource and scope, however many wait on it.
 
-SIGNATURES, agreed with the triggers (plugins/meshflow/triggers/cluster.py is the caller).
+A scope is a kind in one namespace (or a cluster-scoped kind). Its task lists, then watches from there, for ever:
+
+    list ──► watch ──► (ended by the server) ──► watch from the last version
+      ▲        │
+      └────────┴── 410 Expired, an error (after backoff), or time to resync
+
+What is kept is the present state, not a history: a late joiner sees the same as everybody else, a slow one misses
+states in between but never the last one, and nobody has a queue that can overflow. Errors of the cluster are kept as
+`trouble` of the scope until it recovers; they end nothing. Waiters poll no cluster, they wait for `changed`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, NamedTuple
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from typing import NamedTuple
 
-from meshflow.clients.kube import Kube
+from meshflow.clients.kube import Event, Kube
+from meshflow.clients.statuses import Expired
+from meshflow.errors import MeshflowError, NotFound, Permanent, Temporary
+from meshflow.objects.kinds import Kind
 from meshflow.objects.reference import Obj, Reference
 
+log = logging.getLogger(__name__)
 
-class Scope(NamedTuple):
-    """All objects of a kind in a namespace (None: in all of them)."""
+ScopeKey = tuple[str, str, str | None]
+"""(group, kind, namespace); the namespace is None for a cluster-scoped kind."""
 
-    group: str
-    kind: str
-    namespace: str | None
+EVERY = "*"
+"""As the name in a reference: all objects of that kind in that namespace."""
+
+
+class Observation(NamedTuple):
+    """What one object is now; `obj` is None when it does not exist."""
+
+    reference: Reference
+    obj: Obj | None
+
+
+class Scope:
+    """The present objects of one kind in one namespace, and how well they are known."""
+
+    def __init__(self, key: ScopeKey) -> None:
+        self.key = key
+        self.objects: dict[Reference, Obj] = {}
+        self.synced = False  # listed at least once
+        self.trouble: MeshflowError | None = None  # why the state may be old; None while the watch works
+        self.followers = 0
+        self.task: asyncio.Task[None] | None = None
+
+    def __str__(self) -> str:
+        group, kind, namespace = self.key
+        return f"{kind}{f'.{group}' if group else ''}{f' in {namespace}' if namespace else ''}"
+
+    def replace(self, items: Iterable[Obj]) -> None:
+        """The whole state, from a list."""
+        self.objects = {Reference.of(item): item for item in items}
+        self.synced, self.trouble = True, None
+
+    def take(self, event: Event) -> bool:
+        """One event of the watch; whether it changed anything."""
+        if event.type == "BOOKMARK":
+            return False
+        reference = Reference.of(event.obj)
+        if event.type == "DELETED":
+            return self.objects.pop(reference, None) is not None
+        self.objects[reference] = event.obj
+        return True
 
 
 class View:
-    """What one follower sees. Never shows an object older than one it showed before."""
+    """What one follower sees of the hub."""
 
-    def current(self) -> Mapping[Reference, Obj | None] | None:
-        """Every followed object, None where there is none; None as a whole until each was listed once.
+    def __init__(self, references: Sequence[Reference], scopes: Sequence[Scope]) -> None:
+        self._scopes = {scope.key: scope for scope in scopes}
+        self._named = [reference for reference in references if reference.name != EVERY]
+        self._whole = [self._scopes[_key(reference)] for reference in references if reference.name == EVERY]
 
-        Objects of a followed Scope are in it too, under their references.
+    def current(self) -> dict[Reference, Obj | None] | None:
+        """Each object followed, None for what does not exist; None altogether until all scopes were listed once.
+
+        Where all objects of a scope are followed (`EVERY`), those that exist are in it.
         """
-        raise NotImplementedError
+        if not all(scope.synced for scope in self._scopes.values()):
+            return None
+        seen: dict[Reference, Obj | None] = {
+            reference: self._scopes[_key(reference)].objects.get(reference) for reference in self._named
+        }
+        for scope in self._whole:
+            seen.update(scope.objects)
+        return seen
 
     @property
-    def trouble(self) -> str:
-        """Why nothing can be seen at the moment (a sentence), else empty: for the message of an expired wait."""
-        raise NotImplementedError
+    def trouble(self) -> MeshflowError | None:
+        """Why the view may be old, or is still empty: the error that the cluster gives at present."""
+        return next((scope.trouble for scope in self._scopes.values() if scope.trouble), None)
 
 
 class WatchHub:
-    """Connects by `connect` when somebody first follows something, and closes when nobody does any more.
+    """All scopes that somebody follows in one cluster.
 
-    A reference is watched by name-less list and watch of its kind in its namespace: two followers of different objects
-    of one kind and namespace share both. 410 lists again; errors and lost connections come back with backoff and
-    jitter, for ever; a resync list every `resync` seconds. The error of one follower never reaches another.
+    `open_kube` opens the cluster's client; it is opened by the first follower, again after refused credentials, and
+    closed with the hub. `resync` is the time in seconds after which a scope is listed anew whatever the watch says,
+    `rotation` how long one watch lasts (a connection that died silently is noticed within it), `linger` how long a
+    scope is kept without followers.
     """
 
     def __init__(
-        self, connect: Callable[[], AbstractAsyncContextManager[Kube]], *, resync: float = 300.0, **knobs: Any
+        self,
+        open_kube: Callable[[], AbstractAsyncContextManager[Kube]],
+        *,
+        resync: float = 300.0,
+        rotation: int = 60,
+        linger: float = 30.0,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
-        raise NotImplementedError
+        self._open_kube = open_kube
+        self._resync, self._rotation, self._linger = resync, rotation, linger
+        self._sleep, self._clock, self._jitter = sleep, clock, jitter
+        self._scopes: dict[ScopeKey, Scope] = {}
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._number = 0
+        self._rung = asyncio.Event()
+        self._client: Kube | None = None
+        self._stack = AsyncExitStack()
+        self._opening = asyncio.Lock()
+
+    # For followers
 
     @asynccontextmanager
-    async def following(self, interest: Sequence[Reference | Scope]) -> AsyncIterator[View]:
-        """Watch these objects while the context is open."""
-        raise NotImplementedError
-        yield
+    async def following(self, references: Iterable[Reference]) -> AsyncIterator[View]:
+        """A view of these objects, kept up to date as long as the context is open."""
+        wanted = tuple(references)
+        scopes = [self._join(key) for key in sorted({_key(reference) for reference in wanted}, key=str)]
+        try:
+            yield View(wanted, scopes)
+        finally:
+            for scope in scopes:
+                self._leave(scope)
 
-    async def changed(self, after: int, *, within: float) -> int:
-        """Wait until something followed changed later than change number `after`, at most `within` seconds.
+    async def changed(self, number: int, *, within: float | None = None) -> int:
+        """The hub's count of changes, as soon as it is beyond `number`, or after `within` seconds."""
+        if self._number <= number:
+            rung = self._rung
+            try:
+                async with asyncio.timeout(within):
+                    await rung.wait()
+            except TimeoutError:
+                pass  # a heartbeat: the caller looks at its own deadline
+        return self._number
 
-        Returns the number of the latest change (0 before the first); `after` itself means that nothing happened. Never
-        raises for the cluster's sake. Changes within a few milliseconds are one.
-        """
-        raise NotImplementedError
+    async def follow(self, references: Iterable[Reference]) -> AsyncIterator[Observation]:
+        """Each object as it is, then again whenever it changes. Never ends and raises nothing by itself."""
+        seen: dict[Reference, str | None] = {}
+        number = -1
+        async with self.following(references) as view:
+            while True:
+                number = await self.changed(number)
+                for reference, obj in (view.current() or {}).items():
+                    version = obj["metadata"].get("resourceVersion", "") if obj else None
+                    if reference not in seen or seen[reference] != version:
+                        seen[reference] = version
+                        yield Observation(reference, obj)
+
+    async def close(self) -> None:
+        """End all watches and close the client."""
+        tasks = [scope.task for scope in self._scopes.values() if scope.task] + list(self._retiring)
+        self._scopes.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._disconnect()
+
+    # Scopes come and go with their followers
+
+    def _join(self, key: ScopeKey) -> Scope:
+        scope = self._scopes.get(key)
+        if scope is None:
+            scope = self._scopes[key] = Scope(key)
+            scope.task = asyncio.create_task(self._keep(scope), name=f"watch {scope}")
+        scope.followers += 1
+        return scope
+
+    def _leave(self, scope: Scope) -> None:
+        scope.followers -= 1
+        if scope.followers == 0:
+            retiring = asyncio.create_task(self._retire(scope), name=f"retire {scope}")
+            self._retiring.add(retiring)
+            retiring.add_done_callback(self._retiring.discard)
+
+    async def _retire(self, scope: Scope) -> None:
+        await self._sleep(self._linger)
+        if scope.followers == 0 and self._scopes.get(scope.key) is scope and scope.task:
+            del self._scopes[scope.key]
+            scope.task.cancel()
+            await asyncio.gather(scope.task, return_exceptions=True)
+
+    # One scope's life
+
+    async def _keep(self, scope: Scope) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._listen(scope)
+                failures = 0
+            except Expired:
+                await self._sleep(self._jitter())  # everybody's watches expire at the same moment
+            except MeshflowError as error:
+                failures = 1 if scope.trouble is None else failures + 1
+                await self._in_trouble(scope, error, failures)
+            except Exception as error:  # noqa: BLE001 - the outermost frame of a task: ending here would be silence
+                log.exception("watch of %s", scope)
+                failures += 1
+                await self._in_trouble(scope, Temporary(f"{scope}: {type(error).__name__}: {error}"), failures)
+
+    async def _in_trouble(self, scope: Scope, error: MeshflowError, failures: int) -> None:
+        if isinstance(error, NotFound):  # the kind is not served (yet): so there are no objects of it
+            scope.replace(())
+        scope.trouble = error
+        self._ring()
+        if isinstance(error, Permanent) and not isinstance(error, NotFound):
+            await self._disconnect()  # credentials may have been renewed
+        seconds = min(30.0, 0.5 * 2 ** min(failures, 7)) * (0.5 + self._jitter())
+        log.warning("watch of %s: %s; again in %.1f s", scope, error, seconds)
+        await self._sleep(seconds)
+
+    async def _listen(self, scope: Scope) -> None:
+        """List, then watch until it is time to resync; raises what ends it earlier."""
+        kube = await self._connect()
+        group, name, namespace = scope.key
+        kind = await self._kind(kube, Reference(group, name, namespace, ""))
+        listing = await kube.list(kind, namespace=namespace)
+        scope.replace(listing.items)
+        self._ring()
+        version, until = listing.resource_version, self._clock() + self._resync
+        while self._clock() < until:
+            version = await self._watch_once(kube, scope, kind, version)
+
+    async def _watch_once(self, kube: Kube, scope: Scope, kind: Kind, version: str) -> str:
+        began = self._clock()
+        events = kube.watch(kind, namespace=scope.key[2], resource_version=version, timeout=self._rotation)
+        async with aclosing(events):
+            async for event in events:
+                version = event.obj["metadata"].get("resourceVersion", version)
+                if scope.take(event):
+                    self._ring()
+        if self._clock() - began < 1:  # a server that ends every watch at once must not be hammered
+            await self._sleep(1 + self._jitter())
+        return version
+
+    async def _kind(self, kube: Kube, reference: Reference) -> Kind:
+        try:
+            return await kube.kind_of(reference)
+        except NotFound:
+            kube.forget_kinds()
+            raise
+
+    # The client
+
+    async def _connect(self) -> Kube:
+        async with self._opening:
+            if self._client is None:
+                self._client = await self._stack.enter_async_context(self._open_kube())
+            return self._client
+
+    async def _disconnect(self) -> None:
+        async with self._opening:
+            self._client = None
+            await self._stack.aclose()
+
+    def _ring(self) -> None:
+        self._number += 1
+        rung, self._rung = self._rung, asyncio.Event()
+        rung.set()
+
+
+def _key(reference: Reference) -> ScopeKey:
+    return reference.group, reference.kind, reference.namespace
