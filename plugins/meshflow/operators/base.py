@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import BaseOperator, Context
@@ -27,7 +27,7 @@ class MeshOperator(BaseOperator):
     A failure of ours is one sentence in the log and in the XCom `failure`, from where the record takes it.
     """
 
-    template_fields = ("cluster",)
+    template_fields: Sequence[str] = ("cluster",)
 
     def __init__(self, *, cluster: str = "{{ params.cluster }}", **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -83,7 +83,7 @@ class AcceptRequest(ServiceOperator):
                 "requested_by": params.get("requested_by") or "unknown",
             }
         )
-        resolved = asyncio.run(registry.resolve(request.image, mesh=self.mesh))
+        resolved = asyncio.run(registry.resolve(request.image, registries=self.mesh.registry))
         return request.resolved(resolved.digest)
 
 
@@ -144,10 +144,11 @@ class SetImage(ServiceOperator):
             return dict(request[BEFORE])
         notes = context["task_state_store"]
         noted = notes.get(BEFORE)
-        if not noted:
-            noted = before(canary)
-            notes.set(BEFORE, noted)
-        return dict(noted)
+        if isinstance(noted, dict):
+            return {key: str(value) for key, value in noted.items()}
+        seen = before(canary)
+        notes.set(BEFORE, seen)
+        return seen
 
     async def _hand_over(self, kube: Kube, context: Context) -> None:
         """Apply the service once more without its image, so that only `meshflow-release` owns that."""
@@ -239,9 +240,6 @@ async def _live(kube: Kube, target: Workload) -> tuple[Obj | None, Obj | None]:
 
     live = await kube.get(target.reference)
     if target.canary is None:
-        return live, None
-    kinds = await kube.kinds()
-    if not kinds.knows("flagger.app/v1beta1", "Canary"):
         return live, None
     return live, await kube.get(Reference("flagger.app", "Canary", target.reference.namespace, target.canary))
 

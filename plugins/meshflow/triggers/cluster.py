@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any
@@ -64,13 +64,13 @@ class ClusterTrigger(BaseEventTrigger):
         return ("meshflow", self.cluster)
 
     @classmethod
-    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[int]:
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncGenerator[int]:
         """A wake-up whenever something in the cluster changed that somebody follows, and at each heartbeat."""
         async with aclosing(wakeups(kwargs["cluster"])) as stream:
             async for wakeup in stream:
                 yield wakeup
 
-    async def filter_shared_stream(self, shared_stream: AsyncIterator[int]) -> AsyncIterator[TriggerEvent]:
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[int]) -> AsyncGenerator[TriggerEvent]:
         """This trigger's event, once."""
         hub = hub_of(self.cluster)
         async with hub.following(self.interest()) as view:
@@ -83,7 +83,7 @@ class ClusterTrigger(BaseEventTrigger):
         if payload is not None:
             yield TriggerEvent(payload)
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
+    async def run(self) -> AsyncGenerator[TriggerEvent]:
         """The same alone, for `dag.test()`."""
         async with aclosing(self.filter_shared_stream(wakeups(self.cluster))) as events:
             async for event in events:
@@ -99,7 +99,7 @@ class ClusterTrigger(BaseEventTrigger):
         return None
 
 
-async def wakeups(cluster: str) -> AsyncIterator[int]:
+async def wakeups(cluster: str) -> AsyncGenerator[int]:
     """Numbers that rise with the hub's changes; the same number again is a heartbeat. Never ends, never raises."""
     hub, number = hub_of(cluster), 0
     while True:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from airflow.sdk import timezone
 
-from meshflow.clients.watch import Scope
+from meshflow.clients.watch import EVERY
 from meshflow.mesh import canary, timeline
 from meshflow.objects.reference import Obj, Reference
 from meshflow.release.outcome import Outcome
@@ -60,8 +60,8 @@ class RolloutTrigger(ClusterTrigger):
     def namespace(self) -> str:
         return str(self.release["namespace"])
 
-    def interest(self) -> Sequence[Reference | Scope]:
-        return [*self._objects(), Scope("", "Event", self.namespace)]
+    def interest(self) -> Sequence[Reference]:
+        return [*self._objects(), Reference("", "Event", self.namespace, EVERY)]
 
     def _objects(self) -> tuple[Reference, Reference, Reference, Reference]:
         """The Canary, its VirtualService, the target and the primary."""
@@ -83,9 +83,9 @@ class RolloutTrigger(ClusterTrigger):
         return replace(decision, outcome=Outcome.WEDGED, message=message).to_json()
 
     def _decide(self, seen: Mapping[Reference, Obj | None]) -> canary.Decision:
-        objects = [seen.get(reference) for reference in self._objects()]
+        watched, routes, target, primary = (seen.get(reference) for reference in self._objects())
         decision = canary.decide(
-            canary.RolloutObservation(*objects, events=self._events(seen)),
+            canary.RolloutObservation(watched, routes, target, primary, self._events(seen)),
             release=canary.Release.from_json(self.release),
             now=timezone.utcnow(),
         )

@@ -1,0 +1,181 @@
+"""The scheduled comparison: what differs, what it means for the mesh, and its repair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from meshflow import errors, settings
+from meshflow.hooks import store
+from meshflow.operators.base import MeshOperator
+from meshflow.operators.plan import Planned, plan_all, summary
+
+if TYPE_CHECKING:
+    from meshflow.clients.kube import Kube
+    from meshflow.gates.model import Verdicts
+    from meshflow.plan.model import Entry
+
+LOG_LINES = 400
+REPORT_LINES = 50
+GATES = ("mtls", "injection")
+
+
+class Drifted(errors.Permanent):
+    """The cluster is not as declared; the message counts and names what differs."""
+
+
+class DriftOperator(MeshOperator):
+    """A task of the drift check: it reads what `render` rendered."""
+
+    def __init__(self, *, render_task: str = "render", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.render_task = render_task
+
+    def rendered(self, context: Context) -> Mapping[str, Mapping[str, Any]]:
+        """{bundle: {digest, …}} of everything."""
+        found: Mapping[str, Mapping[str, Any]] = context["ti"].xcom_pull(task_ids=self.render_task)
+        return found
+
+
+class Detect(DriftOperator):
+    """Plan everything, write nothing, and say what differs.
+
+    Returns {drift: [one line per object], unknown: [...], gates: [...], counts: {bundle: {action: number}}}. An object
+    that could not be compared is `unknown`, which `Judge` does not take for fine.
+    """
+
+    ui_color = "#f5dfe3"
+
+    def work(self, context: Context) -> dict[str, Any]:
+        """The report; the whole diff is in the log and the store."""
+        from meshflow.plan import render
+        from meshflow.plan.model import Action
+
+        mesh = self.mesh
+        planned = self.ask(lambda kube: plan_all(kube, mesh, self.rendered(context)))
+        drift: list[str] = []
+        unknown: list[str] = []
+        for bundle, (plan, _) in planned.items():
+            store.write_text(store.plan_text(context["run_id"], bundle), render.text(plan))
+            if plan.changed:
+                self.log_lines(render.text(plan, limit=LOG_LINES))
+            drift += [f"{bundle}: {describe(entry)}" for entry in plan.changed if entry.action is not Action.UNKNOWN]
+            unknown += [f"{bundle}: {entry.reference}: {entry.message}" for entry in plan.having(Action.UNKNOWN)]
+            self.log.info("%s: %s", bundle, summary(plan))
+        verdicts = self.ask(lambda kube: _meaning(kube, mesh))
+        self.log_lines("\n".join(str(verdict) for verdict in verdicts))
+        self.log.info("%d objects differ, %d could not be compared", len(drift), len(unknown))
+        return {
+            "drift": drift,
+            "unknown": unknown,
+            "gates": verdicts.to_json(),
+            "counts": {bundle: item.plan.counts() for bundle, item in planned.items()},
+        }
+
+
+class Remediate(DriftOperator):
+    """Write what is declared, also over fields that another manager took. Skipped unless the param `remediate` is on."""
+
+    ui_color = "#f5dfe3"
+
+    def work(self, context: Context) -> dict[str, Any]:
+        """What was written, by object."""
+        if not context["params"].get("remediate"):
+            raise AirflowSkipException("remediate is off: nothing was written")
+        if context["params"].get("dry_run"):
+            raise AirflowSkipException("dry run: nothing was written")
+        mesh = self.mesh
+        written = self.ask(lambda kube: self._repair(kube, mesh, context))
+        for reference, action in written.items():
+            self.log.info("%s %s", reference, action)
+        return {"writes": written}
+
+    async def _repair(self, kube: Kube, mesh: settings.Mesh, context: Context) -> dict[str, str]:
+        written: dict[str, str] = {}
+        for bundle, item in self.rendered(context).items():
+            planned = await plan_all(kube, mesh, {bundle: item}, takeover=True)
+            written |= await _apply(kube, planned[bundle])
+        return written
+
+
+class Judge(DriftOperator):
+    """Fail when drift was found and not repaired, when something could not be compared, or when the mesh is not safe."""
+
+    template_fields = ("cluster",)
+    ui_color = "#f5dfe3"
+
+    def __init__(self, *, detect_task: str = "detect", remediate_task: str = "remediate", **kwargs: Any) -> None:
+        super().__init__(trigger_rule="none_failed", **kwargs)
+        self.detect_task, self.remediate_task = detect_task, remediate_task
+
+    def work(self, context: Context) -> dict[str, Any]:
+        """The verdict in one sentence."""
+        report = context["ti"].xcom_pull(task_ids=self.detect_task)
+        repaired = context["ti"].xcom_pull(task_ids=self.remediate_task)
+        if repaired is not None:
+            report = self._look_again(context)
+        findings = [*report["drift"], *report["unknown"], *_unsafe(report["gates"])]
+        if findings:
+            told = "; ".join(findings[:REPORT_LINES])
+            more = f"; and {len(findings) - REPORT_LINES} more" if len(findings) > REPORT_LINES else ""
+            raise Drifted(
+                f"{len(findings)} findings: {told}{more}. Put the cluster or the manifests right, or run this DAG with "
+                "Repair on."
+            )
+        done = f"repaired, {len(repaired['writes'])} objects written" if repaired else "no drift"
+        self.log.info("As declared: %s.", done)
+        return {"verdict": done}
+
+    def _look_again(self, context: Context) -> dict[str, Any]:
+        from meshflow.plan.model import Action
+
+        mesh = self.mesh
+        planned = self.ask(lambda kube: plan_all(kube, mesh, self.rendered(context)))
+        changed = [(bundle, entry) for bundle, (plan, _) in planned.items() for entry in plan.changed]
+        verdicts = self.ask(lambda kube: _meaning(kube, mesh))
+        return {
+            "drift": [f"{bundle}: {describe(entry)}" for bundle, entry in changed if entry.action is not Action.UNKNOWN],
+            "unknown": [f"{bundle}: {entry.reference}" for bundle, entry in changed if entry.action is Action.UNKNOWN],
+            "gates": verdicts.to_json(),
+        }
+
+
+def describe(entry: Entry) -> str:
+    """One line for one object: `PeerAuthentication/istio-system/default configure spec.mtls.mode: …, by kubectl-edit`."""
+    fields = [
+        f"{change.path}: {change.old!r} → {change.new!r}"
+        + (f" (written by {change.manager}{f' at {change.time}' if change.time else ''})" if change.manager else "")
+        for change in entry.changes[:5]
+    ]
+    more = [f"and {len(entry.changes) - 5} more fields"] if len(entry.changes) > 5 else []
+    return " ".join(filter(None, (str(entry), ", ".join([*fields, *more]) or entry.message)))
+
+
+async def _apply(kube: Kube, planned: Planned) -> dict[str, str]:
+    from meshflow.engine import applier
+    from meshflow.plan.stages import stages
+
+    plan, objects = planned
+    if not plan.writes:
+        return {}
+    await applier.begin(kube, objects, plan)
+    written = []
+    for stage in stages(objects):
+        written += await applier.apply(kube, objects, plan, stage=stage)
+    written += await applier.finish(kube, objects, plan)
+    return {str(done.reference): done.action.value for done in written}
+
+
+async def _meaning(kube: Kube, mesh: settings.Mesh) -> Verdicts:
+    """What the state of the cluster means for the mesh, by the same gates as the phases use."""
+    from meshflow.engine import gates
+    from meshflow.gates.model import Verdicts
+
+    return Verdicts.of(*[await gates.evaluate(kube, mesh, name, {}) for name in GATES])
+
+
+def _unsafe(verdicts: list[Mapping[str, Any]]) -> list[str]:
+    return [f"{item['gate']} {item['result']}: {item['reason']}" for item in verdicts if item["result"] != "pass"]
