@@ -1,6 +1,6 @@
 """`make lock`: fill the lock file of the charts from the repositories (or the mirror) in use.
 
-    python tools/lock.py [--mesh FILE]
+    PYTHONPATH=plugins python -m tools.lock [--mesh FILE]
 
 MESHFLOW_CHART_MIRROR and MESHFLOW_CHARTS_LOCK are honoured as everywhere. What changes is printed, so that it can be
 read before it is committed.
@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "plugins"))
 
 from meshflow import settings
 from meshflow.clients import charts

@@ -44,6 +44,9 @@ for _tag, _pattern, _first in _IMPLICIT:
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
 
 
+_PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
 def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
     text = str(node.value).replace("_", "").lower()
     sign, digits = (-1 if text.startswith("-") else 1), text.lstrip("+-")
@@ -150,6 +153,8 @@ def _documents(loader: _Loader, name: str) -> Iterator[Document]:
 
 def _construct(loader: _Loader, node: yaml.Node, path: Field, lines: dict[Field, int], name: str) -> Any:
     lines.setdefault(path, node.start_mark.line + 1)
+    if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
+        raise InvalidInput(f"not YAML: the tag {node.tag} is not known", where=f"{name}:{node.start_mark.line + 1}")
     if isinstance(node, yaml.MappingNode):
         _refuse_twins(node, path, name)
         loader.flatten_mapping(node)

@@ -15,7 +15,6 @@ Environment, for what differs from machine to machine and does not belong in the
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from enum import StrEnum
@@ -35,7 +34,7 @@ from pydantic import (
     model_validator,
 )
 
-from meshflow import positions
+from meshflow import complaints, positions
 from meshflow.errors import InvalidInput
 
 PHASES = ("istio", "injection", "gateway", "mtls", "observability", "flagger")
@@ -137,11 +136,13 @@ class ChartSource(Model):
 
 
 def _kind_of_source(value: Any) -> str:
-    return "chart" if (isinstance(value, dict) and "chart" in value) or isinstance(value, ChartSource) else "path"
+    is_chart = (isinstance(value, dict) and "chart" in value) or isinstance(value, ChartSource)
+    return "ChartSource" if is_chart else "ManifestSource"
 
 
 Source = Annotated[
-    Annotated[ManifestSource, Tag("path")] | Annotated[ChartSource, Tag("chart")], Discriminator(_kind_of_source)
+    Annotated[ManifestSource, Tag("ManifestSource")] | Annotated[ChartSource, Tag("ChartSource")],
+    Discriminator(_kind_of_source),
 ]
 
 
@@ -275,14 +276,14 @@ class Mesh(Model):
     def _known_phases(cls, phases: dict[str, Phase]) -> dict[str, Phase]:
         for name in phases:
             if name not in PHASES:
-                raise ValueError(f"unknown phase {name!r}{suggestion(name, PHASES)}")
+                raise ValueError(f"unknown phase {name!r}{complaints.suggestion(name, PHASES)}")
         return phases
 
     @model_validator(mode="after")
     def _known_repositories(self) -> Self:
         for phase, number, source in self.chart_sources():
             if source.repository not in self.charts.repositories:
-                near = suggestion(source.repository, self.charts.repositories)
+                near = complaints.suggestion(source.repository, self.charts.repositories)
                 raise ValueError(
                     f"phases.{phase}.sources[{number}] names the unknown repository {source.repository!r}{near}"
                 )
@@ -323,7 +324,10 @@ class Mesh(Model):
             return self.phases[name]
         except KeyError:
             raise InvalidInput(
-                f"no such phase{suggestion(name, self.phases)}", where=self.where("phases"), field="phases", value=name
+                f"no such phase{complaints.suggestion(name, self.phases)}",
+                where=self.where("phases"),
+                field="phases",
+                value=name,
             ) from None
 
     def service(self, name: str) -> Service:
@@ -331,7 +335,7 @@ class Mesh(Model):
         names = service_names(self.manifests.parent.parent, folder=self.manifests / self.services.path)
         if name not in names:
             raise InvalidInput(
-                f"no such service{suggestion(name, names)}",
+                f"no such service{complaints.suggestion(name, names)}",
                 where=str(self.manifests / self.services.path),
                 value=name,
                 way_out=f"Known are {', '.join(names) or 'none'}",
@@ -371,7 +375,7 @@ def load(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) -
     try:
         mesh = Mesh.model_validate(_with_environment(document.value, file, environ))
     except ValidationError as error:
-        raise _readable(error, document) from None
+        raise complaints.readable(error, document, fields=_fields()) from None
     mesh._document = document
     return mesh
 
@@ -382,12 +386,6 @@ def service_names(root: Path | None = None, *, folder: Path | None = None) -> li
     if not base.is_dir():
         return []
     return sorted(entry.name for entry in base.iterdir() if entry.is_dir() and entry.name[0] not in "._")
-
-
-def suggestion(word: str, known: Any) -> str:
-    """`; did you mean 'x'?` for the nearest known name, else the empty string."""
-    near = difflib.get_close_matches(word, [str(name) for name in known], n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _with_environment(value: dict[str, Any], file: Path, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -416,33 +414,6 @@ def _cache(declared: Any, file: Path, environ: Mapping[str, str]) -> Path:
     if home := environ.get("AIRFLOW_HOME"):
         return Path(home) / "meshflow" / "cache"
     return file.parent.parent / ".meshflow" / "cache"
-
-
-def _readable(error: ValidationError, document: positions.Document) -> InvalidInput:
-    """The first problem as a sentence with its line, and how many more there are."""
-    problems = error.errors(include_url=False)
-    first = problems[0]
-    path = _path_in(document.value, first["loc"])
-    problem = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        problem = f"unknown field{suggestion(str(first['loc'][-1]), _fields())}"
-        path = (*path, str(first["loc"][-1])) if path[-1:] != (first["loc"][-1],) else path
-    elif first["type"] == "missing":
-        problem = f"the field {first['loc'][-1]!r} is missing"
-    value = first["input"] if isinstance(first["input"], str | int | float | bool) else None
-    more = f"{len(problems) - 1} more problem(s) follow in this file" if len(problems) > 1 else None
-    return document.error(problem, path, value=value, way_out=more)
-
-
-def _path_in(value: Any, location: tuple[str | int, ...]) -> positions.Field:
-    """The part of pydantic's location that exists in the document: tags of unions are not written there."""
-    path: list[str | int] = []
-    for part in location:
-        in_list = isinstance(value, list) and isinstance(part, int) and part < len(value)
-        if in_list or (isinstance(value, dict) and part in value):
-            value = value[part]
-            path.append(part)
-    return tuple(path)
 
 
 def _fields() -> set[str]:

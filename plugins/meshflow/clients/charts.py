@@ -19,7 +19,7 @@ from urllib.parse import urljoin
 import httpx
 import yaml
 
-from meshflow import positions, settings
+from meshflow import complaints, positions, settings
 from meshflow.clients import oci, web
 from meshflow.errors import InvalidInput, MeshflowError, NotFound, Rejected
 
@@ -122,7 +122,7 @@ class ChartStore:
 
     def _download(self, pin: Pin) -> bytes:
         if pin.repository not in self._charts.repositories:
-            near = settings.suggestion(pin.repository, self._charts.repositories)
+            near = complaints.suggestion(pin.repository, self._charts.repositories)
             raise InvalidInput(f"unknown chart repository{near}", where="charts.repositories", value=pin.repository)
         base = self._charts.url(pin.repository)
         with httpx.Client(
@@ -155,7 +155,7 @@ def _entry(index: str, base: str, pin: Pin) -> dict[str, Any]:
     if not isinstance(entries, dict):
         raise Rejected(f"{web.bare(base)}/index.yaml is not the index of a chart repository", status=502)
     if pin.name not in entries:
-        near = settings.suggestion(pin.name, entries)
+        near = complaints.suggestion(pin.name, entries)
         raise NotFound(f"{web.bare(base)} has no chart {pin.name}{near}. Check its name in mesh.yaml")
     versions = {str(entry.get("version")): entry for entry in entries[pin.name]}
     for wish in (pin.version, f"v{pin.version}"):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from meshflow import positions, settings
+from meshflow import complaints, positions
 from meshflow.errors import InvalidInput
 from meshflow.objects.kinds import Kinds
 from meshflow.sources import generators, manifests, patches, transforms
@@ -117,7 +117,7 @@ class _Kustomization:
     def _check(self) -> None:
         for name, value in self._value.items():
             if name not in _FIELDS:
-                near = settings.suggestion(name, _FIELDS)
+                near = complaints.suggestion(name, _FIELDS)
                 raise self._document.error(
                     f"not supported{near}", (name,), way_out=f"Supported are {', '.join(list(_FIELDS)[3:])}"
                 )
@@ -132,7 +132,7 @@ class _Kustomization:
             raise self._document.error("must be a map", path)
         for field in entry:
             if field not in fields:
-                near = settings.suggestion(field, fields)
+                near = complaints.suggestion(field, fields)
                 raise self._document.error(
                     f"not supported{near}", (*path, field), way_out=f"Supported are {', '.join(fields)}"
                 )

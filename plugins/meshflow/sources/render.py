@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from meshflow import settings
+from meshflow import complaints
 from meshflow.errors import InvalidInput
 from meshflow.objects.kinds import Kinds
 from meshflow.objects.parsing import Desired
@@ -66,7 +66,7 @@ def _stage(mesh: Mesh, name: str, stage: str | None) -> str | None:
         return stages[-1] if stages else None
     if stage not in stages:
         raise InvalidInput(
-            f"the phase has no such stage{settings.suggestion(stage, stages)}",
+            f"the phase has no such stage{complaints.suggestion(stage, stages)}",
             where=mesh.where("phases", name, "sources"),
             field=f"phases.{name}",
             value=stage,

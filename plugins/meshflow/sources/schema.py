@@ -12,7 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from meshflow import positions, settings
+from meshflow import complaints, positions
 from meshflow.objects.reference import Obj
 from meshflow.sources.manifests import Item
 
@@ -93,7 +93,7 @@ def _problems_of_map(
         elif isinstance(others, Mapping):
             yield from problems(entry, others, (*path, name))
         elif fields:
-            yield (*path, name), f"unknown field{settings.suggestion(name, fields)}", None
+            yield (*path, name), f"unknown field{complaints.suggestion(name, fields)}", None
     for name in schema.get("required", ()):
         if name not in value:
             yield path, f"the field {name!r} is missing", None

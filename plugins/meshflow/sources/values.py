@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from meshflow import positions, settings
+from meshflow import complaints, positions
 from meshflow.errors import InvalidInput
 from meshflow.sources import manifests
 
@@ -79,7 +79,7 @@ def check(values: Values, known: Known, *, chart: str) -> None:
     defaults = {**known.defaults, **(known.defaults.get(WRAPPED) or {})}
     for name in values.merged:
         if name not in defaults and name not in (*ALWAYS, *known.dependencies) and not _mentioned(name, known):
-            near = settings.suggestion(name, defaults)
+            near = complaints.suggestion(name, defaults)
             raise values.error(f"the chart {chart} has no such value{near}", (name,), otherwise=chart)
     for path, near in _misspelt(values.merged, defaults, known, ()):
         raise values.error(f"the chart {chart} has no such value; did you mean {near!r}?", path, otherwise=chart)
