@@ -93,12 +93,13 @@ class Page:
     up: bool = True
     series: dict[tuple[str, Labels], float] = field(default_factory=dict)
     histograms: dict[tuple[str, Labels], Histogram] = field(default_factory=dict)
+    program: Page | None = None  # what the program in the pod exposes itself, merged by its proxy
 
     def add(self, name: str, labels: Labels, amount: float) -> None:
         key = (name, labels)
         self.series[key] = self.series.get(key, 0.0) + amount
 
-    def set(self, name: str, value: float, **labels: str) -> None:
+    def set(self, name: str, value: float, /, **labels: str) -> None:
         self.series[name, sorted_labels(labels)] = value
 
     def observe(self, family: str, labels: Labels, amount: float, shape: Shape) -> None:
@@ -108,11 +109,15 @@ class Page:
             self.histograms[key] = Histogram([0.0] * len(BOUNDS))
         self.histograms[key].add(amount, shape)
 
-    def drop(self, name: str, **labels: str) -> None:
+    def drop(self, name: str, /, **labels: str) -> None:
         """Forget the series of `name` that carry these labels."""
         wanted = labels.items()
         for key in [k for k in self.series if k[0] == name and wanted <= dict(k[1]).items()]:
             del self.series[key]
+
+    def clear(self) -> None:
+        self.series.clear()
+        self.histograms.clear()
 
     def samples(self) -> Iterator[Sample]:
         for (name, labels), value in self.series.items():
@@ -123,6 +128,8 @@ class Page:
             yield Sample(f"{family}_bucket", (*labels, ("le", "+Inf")), histogram.total)
             yield Sample(f"{family}_sum", labels, histogram.sum)
             yield Sample(f"{family}_count", labels, histogram.total)
+        if self.program is not None:
+            yield from self.program.samples()
 
     def text(self) -> str:
         """The page in Prometheus' text format, families together and sorted."""
@@ -142,6 +149,11 @@ class Metrics:
 
     def __init__(self) -> None:
         self.pages: dict[Target, Page] = {}
+        self._programs: dict[tuple[str, str], Page] = {}
+
+    def program(self, namespace: str, workload: str) -> Page:
+        """What the program of a workload exposes itself; it shows on the pages of the workload's pods."""
+        return self._programs.setdefault((namespace, workload), Page())
 
     def page(self, target: Target) -> Page:
         """The target's page, made when it is new."""
@@ -161,7 +173,7 @@ class Metrics:
         """The page that is served at `path`."""
         return next((page for target, page in self.pages.items() if target.path == path), None)
 
-    def total(self, name: str, **labels: str) -> float:
+    def total(self, name: str, /, **labels: str) -> float:
         """The sum over all pages of the series of `name` with these labels (for status displays and tests)."""
         wanted = labels.items()
         return sum(

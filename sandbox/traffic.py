@@ -177,6 +177,7 @@ class Traffic:
         for pod in scraped:
             page = self.metrics.page(pod_target(pod))
             page.up = pod.ready
+            page.program = self.metrics.program(pod.namespace, pod.workload)
             if pod.proxied:
                 page.set("istio_build", 1.0, component="proxy", tag=pod.proxy_version)
                 page.set("envoy_cluster_upstream_cx_active", 1.0, cluster_name="xds-grpc")

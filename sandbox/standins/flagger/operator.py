@@ -1,0 +1,319 @@
+"""Flagger as a process: it watches Canaries, and gives each a job that ticks at the Canary's interval.
+
+One tick first brings the objects around the Canary in order (Services, primary, autoscaler, routes), then runs the
+state machine's script and does its effects one by one. An effect that fails ends the tick with a warning event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sandbox.api.errors import ApiError
+from sandbox.standins.flagger import analysis, effects, machine, webhooks
+from sandbox.standins.flagger.events import Events
+from sandbox.standins.flagger.recorder import Recorder
+from sandbox.standins.flagger.spec import Canary, Hook, HookType, Metric
+from sandbox.standins.flagger.status import STARTING, Phase, phase_of
+from sandbox.standins.flagger.world import CANARY, FINALIZER, Trouble, World
+
+if TYPE_CHECKING:
+    from sandbox.client import Client
+    from sandbox.clock import Clock
+    from sandbox.network import Network
+
+Obj = dict[str, Any]
+Key = tuple[str, str]  # namespace, name
+
+log = logging.getLogger(__name__)
+CONTROL_LOOP = 10.0  # seconds between two looks at which jobs there should be
+REVERT_TRIES = 5  # looks at a target that is being given back
+
+
+@dataclass(frozen=True)
+class Options:
+    """The flags of the process, as far as they matter here."""
+
+    metrics_server: str = "http://prometheus:9090"
+    mesh_provider: str = "istio"
+    event_webhook: str = ""
+    watched_namespace: str = ""  # all when empty
+    own_namespace: str = "default"
+
+    @classmethod
+    def parse(cls, args: list[str], *, own_namespace: str) -> Options:
+        """Read `-flag=value` and `--flag value` forms; unknown flags are ignored."""
+        flags: dict[str, str] = {}
+        for index, arg in enumerate(args):
+            name, equals, value = arg.lstrip("-").partition("=")
+            following = args[index + 1] if index + 1 < len(args) else ""
+            flags[name] = value if equals else following
+        return cls(
+            metrics_server=flags.get("metrics-server") or cls.metrics_server,
+            mesh_provider=(flags.get("mesh-provider") or cls.mesh_provider).partition(":")[0],
+            event_webhook=flags.get("event-webhook", ""),
+            watched_namespace=flags.get("namespace", ""),
+            own_namespace=own_namespace,
+        )
+
+
+class Operator:
+    """The whole of Flagger for one sandbox."""
+
+    def __init__(self, client: Client, clock: Clock, network: Network, recorder: Recorder, options: Options) -> None:
+        self.client, self.clock, self.network = client, clock, network
+        self.recorder, self.options = recorder, options
+        self.world = World(client, clock)
+        self.events = Events(client, clock)
+        self._canaries: dict[Key, Canary] = {}
+        self._jobs: dict[Key, tuple[float, asyncio.Task[None]]] = {}
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._follow())
+                group.create_task(self._schedule())
+        finally:
+            for _, job in self._jobs.values():
+                job.cancel()
+            self._jobs.clear()
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async for change, obj in self.client.watch(CANARY, "Canary"):
+                    await self.on_canary(change, Canary(obj))
+            except ApiError as error:
+                log.debug("cannot watch canaries: %s", error)
+            await self.clock.sleep(1.0)
+
+    async def on_canary(self, change: str, canary: Canary) -> None:
+        """One event of the watch."""
+        key = (canary.namespace, canary.name)
+        if change == "DELETED" or self.options.watched_namespace not in ("", canary.namespace):
+            self._canaries.pop(key, None)
+            return
+        finalizer = FINALIZER in (canary.obj["metadata"].get("finalizers") or ())
+        try:
+            if canary.obj["metadata"].get("deletionTimestamp"):
+                if canary.reverts and finalizer:
+                    await self.finalise(canary)
+                return
+            self._canaries[key] = canary
+            if not (canary.obj.get("status") or {}).get("conditions"):
+                await self.world.initialise(canary)
+            if canary.reverts != finalizer:
+                await self.world.set_finalizer(canary, present=canary.reverts)
+        except (ApiError, Trouble) as error:
+            log.warning("canary %s: %s", canary, error)
+
+    async def _schedule(self) -> None:
+        while True:
+            await self.clock.sleep(CONTROL_LOOP)
+            self.schedule()
+
+    def schedule(self) -> None:
+        """Start, restart and stop jobs, so that each Canary has one that ticks at its interval."""
+        for key in [k for k in self._jobs if k not in self._canaries]:
+            self._jobs.pop(key)[1].cancel()
+        for key, canary in self._canaries.items():
+            interval = canary.analysis.interval
+            running = self._jobs.get(key)
+            if running and running[0] == interval:
+                continue
+            if running:
+                running[1].cancel()
+            self._jobs[key] = interval, asyncio.create_task(self._job(key, interval))
+        self.recorder.totals(Counter(namespace for namespace, _ in self._canaries))
+
+    async def _job(self, key: Key, interval: float) -> None:
+        while True:
+            began = self.clock.monotonic()
+            try:
+                await self.tick(*key)
+            except Exception:  # the outermost frame of a job: a bug in one tick must not end it
+                log.exception("canary %s.%s: tick failed", *reversed(key))
+            spent = (self.clock.monotonic() - began) / self.clock.scaled(1.0)
+            await self.clock.sleep(max(0.0, interval - spent))
+
+    async def tick(self, namespace: str, name: str) -> None:
+        """One step of the Canary, if it is due one."""
+        canary = await self.world.canary(namespace, name)
+        if canary is None or canary.obj["metadata"].get("deletionTimestamp"):
+            return
+        if canary.suspended:
+            await self.say(canary, "skipping canary run as object is suspended")
+            return
+        try:
+            if await self._bring_in_order(canary):
+                await self._step(canary)
+        except (ApiError, Trouble) as error:
+            await self.say(canary, str(error), warning=True)
+
+    async def _bring_in_order(self, canary: Canary) -> bool:
+        """The objects around the Canary; False when this tick ends here."""
+        starting = phase_of(canary.obj.get("status") or {}) in STARTING
+        meshed = self._meshed(canary)
+        await self.world.label(canary)
+        for suffix in ("-canary", "-primary"):
+            await self.world.ensure_service(canary, suffix)
+        if starting and not canary.skips_analysis:
+            await self._check_metric_servers(canary)
+        await self.world.ensure_primary(canary)
+        if starting and not canary.skips_analysis:
+            primary = await self.world.primary_readiness(canary)
+            if primary.problem:
+                await self.say(canary, primary.problem, warning=True)
+                if primary.hopeless:
+                    await self._perform(canary, machine.roll_back(canary, await self._observe(canary)))
+                return False
+        await self.world.ensure_autoscaler(canary, follow=False)
+        await self.world.ensure_service(canary, "")
+        if starting:
+            await self.world.scale(canary, 0)
+        if meshed:
+            await self.world.ensure_routes(canary)
+        if starting:
+            await self.world.sync(canary, Phase.INITIALIZED)
+            self.recorder.status(canary, Phase.INITIALIZED)
+            await self.say(canary, f"Initialization done! {canary}")
+        return True
+
+    async def _step(self, canary: Canary) -> None:
+        fresh = await self.world.canary(canary.namespace, canary.name)
+        if fresh is None:
+            return
+        seen = await self._observe(fresh)
+        self.recorder.status(fresh, seen.phase)
+        await self._perform(fresh, machine.decide(fresh, seen))
+
+    async def _observe(self, canary: Canary) -> machine.Observation:
+        return await self.world.observe(canary, meshed=self._meshed(canary))
+
+    async def _perform(self, canary: Canary, script: effects.Script) -> None:
+        answer: effects.Answer = None
+        while True:
+            try:
+                effect = script.send(answer)
+            except StopIteration:
+                return
+            answer = await self._do(canary, effect)
+
+    async def _do(self, canary: Canary, effect: effects.Effect) -> effects.Answer:
+        match effect:
+            case effects.Say(message, warning, phase):
+                await self.say(canary, message, warning=warning, phase=phase)
+            case effects.Sync(phase, weight, failed, iterations):
+                await self.world.sync(canary, phase, weight=weight, failed=failed, iterations=iterations)
+                self.recorder.status(canary, phase)
+            case effects.Enter(phase):
+                await self.world.enter(canary, phase)
+                self.recorder.status(canary, phase)
+            case effects.Count(field, value):
+                await self.world.count(canary, field, value)
+            case effects.Route(primary, weight, mirrored):
+                if self._meshed(canary):
+                    await self.world.route(canary, primary, weight, mirrored=mirrored)
+            case effects.Scale(up):
+                await (self.world.scale_up(canary) if up else self.world.scale(canary, 0))
+            case effects.Promote():
+                await self.world.promote(canary)
+            case effects.SyncAutoscaler():
+                await self.world.ensure_autoscaler(canary, follow=True)
+            case effects.Call(hook, phase):
+                return await self._call(hook, webhooks.payload(canary, phase, dict(hook.metadata)))
+            case effects.Measure(metric):
+                return await self._measure(canary, metric)
+            case effects.Weigh(primary, weight):
+                self.recorder.weight(canary, primary, weight)
+            case effects.Finished(succeeded, skipped):
+                self.recorder.finished(canary, succeeded=succeeded, skipped=skipped)
+        return None
+
+    async def say(self, canary: Canary, message: str, *, warning: bool = False, phase: Phase | None = None) -> None:
+        """An event, and a call of the Canary's event webhooks (or of the global one where it has none)."""
+        log.info("canary %s: %s", canary, message)
+        try:
+            await self.events.write(canary, message, warning=warning)
+        except ApiError as error:
+            log.warning("canary %s: cannot write an event: %s", canary, error)
+        hooks = canary.analysis.hooks_of(HookType.EVENT)
+        if not hooks and self.options.event_webhook:
+            hooks = (Hook("events", HookType.EVENT, self.options.event_webhook, 10.0, 0, {}),)
+        told = phase or phase_of(canary.obj.get("status") or {})
+        milliseconds = int(self.clock.now().timestamp() * 1000)
+        for hook in hooks:
+            kind = "Warning" if warning else "Normal"
+            document = webhooks.event_payload(canary, told, hook, message, kind, milliseconds)
+            if problem := await self._call(hook, document):
+                log.warning("canary %s: event webhook %s: %s", canary, hook.name, problem)
+
+    async def finalise(self, canary: Canary) -> None:
+        """Revert a deleted Canary's work, then let it go."""
+        if phase_of(canary.obj.get("status") or {}) != Phase.TERMINATING:
+            await self.world.enter(canary, Phase.TERMINATING)
+            await self.say(canary, f"Terminating canary {canary}")
+        self._canaries.pop((canary.namespace, canary.name), None)
+        await self.world.revert(canary)
+        for _ in range(REVERT_TRIES):
+            if (await self.world.target_readiness(canary)).problem is None:
+                break
+            await self.clock.sleep(3.0)
+        await self.world.revert_routes(canary)
+        await self.world.set_finalizer(canary, present=False)
+        await self.say(canary, f"Terminated canary {canary}")
+
+    async def _call(self, hook: Hook, document: Mapping[str, Any]) -> str | None:
+        where = self.options.own_namespace
+        return await webhooks.call(self.network, self.clock, hook, dict(document), namespace=where)
+
+    async def _measure(self, canary: Canary, metric: Metric) -> str | None:
+        try:
+            template, server = await self._query(canary, metric)
+            promql = analysis.render(template, canary, metric, self.clock)
+            value = await analysis.ask(self.network, server, promql, namespace=self.options.own_namespace)
+        except analysis.NoValues:
+            return analysis.no_values(canary, metric)
+        except analysis.QueryFailed as error:
+            return f"{'Metric' if metric.template else 'Prometheus'} query failed for {metric.name}: {error}"
+        self.recorder.analysis(canary, metric.name, value / 1000 if metric.name == analysis.DURATION else value)
+        return analysis.judge(canary, metric, value)
+
+    async def _query(self, canary: Canary, metric: Metric) -> tuple[str, str]:
+        """The query's text and the server to ask."""
+        server = canary.spec.get("metricsServer") or self.options.metrics_server
+        if metric.template is None:
+            query = metric.query or analysis.BUILTIN.get(metric.name)
+            if query is None:
+                raise analysis.QueryFailed("no usable metrics template and query were configured")
+            return query, server
+        namespace, name = metric.template
+        template = await self.client.get(CANARY, "MetricTemplate", name, namespace)
+        if template is None:
+            raise analysis.QueryFailed(f"metric template {name}.{namespace} not found")
+        provider = template["spec"]["provider"]
+        if provider.get("type") != "prometheus":
+            raise analysis.QueryFailed(f"provider {provider.get('type')} is not simulated, only prometheus is")
+        return template["spec"]["query"], provider["address"]
+
+    async def _check_metric_servers(self, canary: Canary) -> None:
+        servers = {(await self._query(canary, metric))[1] for metric in canary.analysis.metrics}
+        try:
+            for server in sorted(servers):
+                await analysis.ask(self.network, server, analysis.ONLINE, namespace=self.options.own_namespace)
+        except (analysis.QueryFailed, analysis.NoValues) as error:
+            problem = f"Error checking metric providers: prometheus not avaiable: {error}"
+            await self.say(canary, problem, warning=True)
+            return
+        await self.say(canary, "all the metrics providers are available!")
+
+    def _meshed(self, canary: Canary) -> bool:
+        provider = canary.spec.get("provider") or self.options.mesh_provider
+        if provider not in ("istio", "kubernetes"):
+            raise Trouble(f"provider {provider} is not simulated, only istio and kubernetes are")
+        return bool(provider == "istio")
