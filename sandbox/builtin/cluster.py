@@ -46,6 +46,10 @@ class Node(Strategy):
     status = {}
 
 
+class Claim(Strategy):
+    status = {"phase": "Pending"}
+
+
 class Counted(Strategy):
     """A kind that counts its spec and has no status."""
 

@@ -12,6 +12,8 @@ TABLE: dict[tuple[str, str], Strategy] = {
     ("", "Event"): cluster.Event(),
     ("", "Namespace"): cluster.Namespace(),
     ("", "Node"): cluster.Node(),
+    ("", "PersistentVolume"): cluster.Claim(),
+    ("", "PersistentVolumeClaim"): cluster.Claim(),
     ("", "Pod"): pods.Pod(),
     ("", "PodTemplate"): cluster.Counted(),
     ("", "Secret"): cluster.Payload("data"),

@@ -13,14 +13,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sandbox.controllers import nodes
+from sandbox.controllers.autoscalers import Autoscalers
 from sandbox.controllers.base import Controller
+from sandbox.controllers.budgets import Budgets, Claims
+from sandbox.controllers.daemonsets import DaemonSets
 from sandbox.controllers.deployments import Deployments
 from sandbox.controllers.endpoints import Endpoints
 from sandbox.controllers.garbage import GarbageCollector
+from sandbox.controllers.jobs import Jobs
 from sandbox.controllers.kubelet import Kubelet
 from sandbox.controllers.namespaces import Namespaces
 from sandbox.controllers.replicasets import ReplicaSets
 from sandbox.controllers.scheduler import Scheduler
+from sandbox.controllers.statefulsets import StatefulSets
 
 if TYPE_CHECKING:
     from sandbox.api.server import Server
@@ -36,11 +41,18 @@ class Controllers:
         common = (client(MANAGER), server.clock)
         self.kubelet = Kubelet(client("kubelet"), server.clock, node=nodes.NAME)
         self.balancers = nodes.LoadBalancers(client("cloud-controller-manager"), server.clock)
+        self.autoscalers = Autoscalers(*common)
         self.all: tuple[Controller, ...] = (
             Namespaces(*common, server=server, certificate=certificate),
             GarbageCollector(*common, server=server),
             Deployments(*common),
             ReplicaSets(*common),
+            StatefulSets(*common),
+            DaemonSets(*common, node=nodes.identity()),
+            Jobs(*common),
+            self.autoscalers,
+            Budgets(*common),
+            Claims(*common),
             Scheduler(client("kube-scheduler"), server.clock, node=nodes.identity()),
             self.kubelet,
             Endpoints(*common),
