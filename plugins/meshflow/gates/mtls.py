@@ -1,0 +1,67 @@
+"""May the mesh take mutual TLS only, and does it?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from meshflow.gates.model import Result, Verdict
+from meshflow.mesh.evidence import Finding
+from meshflow.mesh.mtls import Conflict, Effective, Mode
+
+EVIDENCE, EFFECTIVE, CLIENTS = "mtls.evidence", "mtls.effective", "mtls.clients"
+
+
+def evidence(findings: Iterable[Finding], *, workloads: int, requests: float | None) -> Verdict:
+    """Whether anything speaks against STRICT.
+
+    `workloads` is how many pods behind proxies there are besides the gateways; `requests` how many the mesh carried by
+    mutual TLS in the window (None: nobody could be asked, or there was no sample). No finding without traffic proves
+    nothing, so that is inconclusive, unless there is no workload yet that could break.
+    """
+    found = list(findings)
+    kinds = Counter(finding.kind.value for finding in found)
+    numbers = {"workloads": workloads, "mutual_tls_requests": requests if requests is not None else "none", **kinds}
+    blocking = [finding for finding in found if finding.blocks]
+    if blocking:
+        first = "; ".join(str(finding) for finding in blocking[:3])
+        more = f" and {len(blocking) - 3} more" if len(blocking) > 3 else ""
+        return Verdict(EVIDENCE, Result.FAIL, f"STRICT would break: {first}{more}", numbers)
+    if not workloads:
+        return Verdict(EVIDENCE, Result.PASS, "no workload is in the mesh yet that STRICT could break", numbers)
+    if not requests:
+        reason = "no traffic was seen, so nothing proves that callers use mutual TLS"
+        return Verdict(EVIDENCE, Result.INCONCLUSIVE, reason, numbers)
+    return Verdict(EVIDENCE, Result.PASS, f"{requests:.0f} requests by mutual TLS and none in plain text", numbers)
+
+
+def effective(
+    answers: Mapping[str, Sequence[Effective]], *, wanted: Mode = Mode.STRICT, exceptions: Iterable[str] = ()
+) -> Verdict:
+    """Whether every workload and port has the wanted mode. `answers` is by workload.
+
+    `exceptions` are `workload:port`, each a deliberate hole: they are counted, not failed.
+    """
+    allowed = set(exceptions)
+    ports = [(f"{workload}:{item.port}", item) for workload, items in sorted(answers.items()) for item in items]
+    weaker = [(name, item) for name, item in ports if item.mode is not wanted and name not in allowed]
+    modes = Counter(item.mode.value for _, item in ports)
+    numbers = {"workloads": len(answers), "ports": len(ports), **modes, "exceptions": len(allowed)}
+    if weaker:
+        first = "; ".join(f"{name} is {item.mode.value} by {item.decided_by}" for name, item in weaker[:3])
+        more = f" and {len(weaker) - 3} more" if len(weaker) > 3 else ""
+        return Verdict(EFFECTIVE, Result.FAIL, f"{len(weaker)} ports are not {wanted.value}: {first}{more}", numbers)
+    if not ports:
+        return Verdict(EFFECTIVE, Result.INCONCLUSIVE, "there is no port to judge", numbers)
+    deciding = sorted({item.decided_by for _, item in ports})
+    reason = f"all {len(ports)} ports of {len(answers)} workloads are {wanted.value}, by {', '.join(deciding[:3])}"
+    return Verdict(EFFECTIVE, Result.PASS, reason, numbers)
+
+
+def clients(conflicts: Sequence[Conflict], *, rules: int) -> Verdict:
+    """Whether any DestinationRule makes clients speak what their server refuses."""
+    numbers = {"rules": rules, "conflicts": len(conflicts)}
+    if conflicts:
+        first = "; ".join(f"{item.rule} for {item.host}: {item.message}" for item in conflicts[:3])
+        return Verdict(CLIENTS, Result.FAIL, first, numbers)
+    return Verdict(CLIENTS, Result.PASS, f"none of {rules} DestinationRules contradicts its server", numbers)

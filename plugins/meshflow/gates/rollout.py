@@ -1,0 +1,57 @@
+"""May this release start? Asked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from meshflow.gates.model import Number, Result, Verdict
+from meshflow.mesh import injection
+from meshflow.mesh.observation import State, state_of
+from meshflow.objects.reference import Obj
+from meshflow.release.request import DIGEST
+
+IDLE, SIDECAR, RESOLVED, QUARANTINE = "rollout.canary_idle", "rollout.sidecar", "rollout.digest", "rollout.quarantine"
+
+BUSY = frozenset({State.STARTING, State.ASKING, State.ANALYSING, State.PROMOTING, State.DELETED, State.STRANGE})
+
+
+def digest_resolved(digest: str | None, *, image: str) -> Verdict:
+    """Whether the image is known by its digest."""
+    if digest is None or not DIGEST.match(digest):
+        return Verdict(RESOLVED, Result.FAIL, f"{image} was not resolved to a digest", {"digest": digest or "none"})
+    return Verdict(RESOLVED, Result.PASS, f"{image} is {digest[:19]}…", {"digest": digest})
+
+
+def canary_idle(canary: Obj | None) -> Verdict:
+    """Whether no other rollout of the service runs. No Canary at all is right before the first installation."""
+    if canary is None:
+        return Verdict(IDLE, Result.PASS, "there is no Canary yet: this is a first installation", {"phase": "none"})
+    phase = str((canary.get("status") or {}).get("phase", ""))
+    numbers: dict[str, Number] = {"phase": phase or "none"}
+    if (canary.get("spec") or {}).get("suspend"):
+        return Verdict(IDLE, Result.FAIL, "the Canary is suspended: set spec.suspend to false", numbers)
+    if state_of(canary) in BUSY:
+        return Verdict(IDLE, Result.FAIL, f"the Canary is busy: {phase or 'not initialised yet'}", numbers)
+    return Verdict(IDLE, Result.PASS, f"the Canary is {phase}", numbers)
+
+
+def sidecar_present(namespace: Obj | None, template: Obj, *, pods: Iterable[Obj] = ()) -> Verdict:
+    """Whether new pods get a proxy, and those that run have one. Without it Flagger has no numbers to judge by."""
+    if namespace is None:
+        return Verdict(SIDECAR, Result.FAIL, "the namespace is not there")
+    want = injection.wanted(namespace, template)
+    if not want.inject:
+        return Verdict(SIDECAR, Result.FAIL, f"new pods would get no proxy: {want.why}")
+    running = [pod for pod in pods if injection.alive(pod)]
+    without = sorted(pod["metadata"]["name"] for pod in running if injection.proxy_of(pod) is None)
+    numbers: dict[str, Number] = {"pods": len(running), "without": len(without)}
+    if without:
+        return Verdict(SIDECAR, Result.FAIL, f"no proxy in {', '.join(without[:3])}: run enable_injection", numbers)
+    return Verdict(SIDECAR, Result.PASS, f"new pods get a proxy by {want.why}", numbers)
+
+
+def not_quarantined(reason: str | None, *, force: bool = False) -> Verdict:
+    """Whether the digest may come back (release.quarantine.blocked says why not)."""
+    if reason and not force:
+        return Verdict(QUARANTINE, Result.FAIL, f"{reason}. Release it with force to try again")
+    return Verdict(QUARANTINE, Result.PASS, f"forced, though {reason}" if reason else "the digest never failed here")
