@@ -142,7 +142,11 @@ def track_update(
         return []
     who = manager_of(manager, UPDATE, api_version, subresource)
     base = bare(old) if old is not None else blank(node, new)
-    return encode(capped(updated(managers, base, bare(new), node=node, who=who, api_version=api_version, now=now, foreign=foreign)))
+    return encode(
+        capped(
+            updated(managers, base, bare(new), node=node, who=who, api_version=api_version, now=now, foreign=foreign)
+        )
+    )
 
 
 def _given(old: Obj | None, new: Obj, subresource: str | None) -> Managers:
@@ -243,4 +247,7 @@ def same_but_times(old: Obj, new: Obj) -> bool:
 
 def _timeless(meta: Obj) -> list[Obj]:
     entries = [{k: v for k, v in entry.items() if k != "time"} for entry in meta.get("managedFields") or ()]
-    return sorted(entries, key=lambda e: (e.get("manager", ""), e.get("operation", ""), e.get("subresource", ""), e.get("apiVersion", "")))
+    return sorted(
+        entries,
+        key=lambda e: (e.get("manager", ""), e.get("operation", ""), e.get("subresource", ""), e.get("apiVersion", "")),
+    )

@@ -312,4 +312,3 @@ def prune(node: Node, merged: Any, last: Set, owned: Set) -> Any:
     left = with_structs(node, fields(node, pruned))
     gone = intersection(difference(every, left), mine)
     return remove(node, merged, gone)
-

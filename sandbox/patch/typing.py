@@ -30,7 +30,11 @@ def check(node: Node, applied: Obj) -> None:
 
 
 def _kind(node: Node) -> str:
-    return f"{node.kind.api_version if node.kind.group else '/' + node.kind.version}, Kind={node.kind.kind}" if node.kind else ""
+    return (
+        f"{node.kind.api_version if node.kind.group else '/' + node.kind.version}, Kind={node.kind.kind}"
+        if node.kind
+        else ""
+    )
 
 
 def _check(node: Node, value: Any, path: str, problems: list[str]) -> None:
@@ -89,7 +93,9 @@ def go(value: Any) -> str:
 
 def _literal(value: Any) -> str:
     if isinstance(value, dict):
-        return "map[string]interface {}{" + ", ".join(f"{json.dumps(k)}:{_literal(value[k])}" for k in sorted(value)) + "}"
+        return (
+            "map[string]interface {}{" + ", ".join(f"{json.dumps(k)}:{_literal(value[k])}" for k in sorted(value)) + "}"
+        )
     if isinstance(value, list):
         return "[]interface {}{" + ", ".join(map(_literal, value)) + "}"
     return json.dumps(value, ensure_ascii=False)

@@ -34,20 +34,78 @@ KEY_DEFAULTS = {("ContainerPort", "protocol"): "TCP", ("ServicePort", "protocol"
 """Defaults that count when the key of a list item is made."""
 
 POINTER_STRINGS = frozenset(
-    "storageClassName volumeAttributesClassName holderIdentity preferredHolder strategy localhostProfile runtimeClassName"
-    " ingressClassName hostnameOverride url appProtocol loadBalancerClass timeZone".split()
+    [
+        "storageClassName",
+        "volumeAttributesClassName",
+        "holderIdentity",
+        "preferredHolder",
+        "strategy",
+        "localhostProfile",
+        "runtimeClassName",
+        "ingressClassName",
+        "hostnameOverride",
+        "url",
+        "appProtocol",
+        "loadBalancerClass",
+        "timeZone",
+    ]
 )
 VALUE_INTEGERS = frozenset(
-    "minReadySeconds hostPort nodePort initialDelaySeconds timeoutSeconds periodSeconds successThreshold failureThreshold"
-    " observedGeneration generation updatedReplicas unavailableReplicas readyReplicas currentReplicas fullyLabeledReplicas"
-    " updatedNumberScheduled numberAvailable numberUnavailable active succeeded failed count signal priority"
-    " DeploymentStatus.replicas DeploymentStatus.availableReplicas ReplicaSetStatus.availableReplicas"
-    " ReplicationControllerStatus.availableReplicas ScaleSpec.replicas".split()
+    [
+        "minReadySeconds",
+        "hostPort",
+        "nodePort",
+        "initialDelaySeconds",
+        "timeoutSeconds",
+        "periodSeconds",
+        "successThreshold",
+        "failureThreshold",
+        "observedGeneration",
+        "generation",
+        "updatedReplicas",
+        "unavailableReplicas",
+        "readyReplicas",
+        "currentReplicas",
+        "fullyLabeledReplicas",
+        "updatedNumberScheduled",
+        "numberAvailable",
+        "numberUnavailable",
+        "active",
+        "succeeded",
+        "failed",
+        "count",
+        "signal",
+        "priority",
+        "DeploymentStatus.replicas",
+        "DeploymentStatus.availableReplicas",
+        "ReplicaSetStatus.availableReplicas",
+        "ReplicationControllerStatus.availableReplicas",
+        "ScaleSpec.replicas",
+    ]
 ) - {"priority"} | {"CustomResourceColumnDefinition.priority"}
 VALUE_BOOLEANS = frozenset(
-    "hostNetwork hostPID hostIPC stdin stdinOnce tty readOnly paused publishNotReadyAddresses unschedulable"
-    " preserveUnknownFields nullable uniqueItems exclusiveMinimum exclusiveMaximum x-kubernetes-embedded-resource"
-    " x-kubernetes-int-or-string deprecated globalDefault insecureSkipTLSVerify".split()
+    [
+        "hostNetwork",
+        "hostPID",
+        "hostIPC",
+        "stdin",
+        "stdinOnce",
+        "tty",
+        "readOnly",
+        "paused",
+        "publishNotReadyAddresses",
+        "unschedulable",
+        "preserveUnknownFields",
+        "nullable",
+        "uniqueItems",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "x-kubernetes-embedded-resource",
+        "x-kubernetes-int-or-string",
+        "deprecated",
+        "globalDefault",
+        "insecureSkipTLSVerify",
+    ]
 )
 NULLABLE_LISTS = frozenset({"NetworkPolicyIngressRule.from"})
 """Optional lists that keep being there when they are empty."""

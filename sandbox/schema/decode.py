@@ -80,12 +80,17 @@ def _yaml(body: bytes, collect: Callable[[list[tuple[str, Any]]], Any]) -> Any:
 
     def mapping(loader: Any, node: Any) -> Any:
         loader.flatten_mapping(node)
-        return collect([(_key(loader.construct_object(k, deep=True)), loader.construct_object(v, deep=True)) for k, v in node.value])
+        return collect(
+            [
+                (_key(loader.construct_object(k, deep=True)), loader.construct_object(v, deep=True))
+                for k, v in node.value
+            ]
+        )
 
     Loader.add_constructor("tag:yaml.org,2002:map", mapping)
     Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_scalar(node))
     try:
-        return yaml.load(body, Loader)  # noqa: S506 - a safe loader with two constructors replaced
+        return yaml.load(body, Loader)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
 
@@ -213,7 +218,9 @@ class _Reader:
             raise _mismatch(value, node, path)
         match = TIME.fullmatch(value)
         if match is None:
-            raise _Mismatch(f'parsing time {json.dumps(value)} as "2006-01-02T15:04:05Z07:00": cannot parse {json.dumps(value)}')
+            raise _Mismatch(
+                f'parsing time {json.dumps(value)} as "2006-01-02T15:04:05Z07:00": cannot parse {json.dumps(value)}'
+            )
         if node.shape is Shape.MICRO_TIME and match[1] is None:
             raise _Mismatch(
                 f'parsing time {json.dumps(value)} as "2006-01-02T15:04:05.000000Z07:00": cannot parse "{match[2]}" as ".000000"'

@@ -9,7 +9,13 @@ from sandbox.schema.node import Obj
 MAX_INT32 = 2**31 - 1
 TEMPLATE: dict[str, Any] = {"template": {}}
 CONSTANTS: dict[str, dict[str, Any]] = {
-    "DeploymentSpec": {"replicas": 1, "strategy": {}, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600, **TEMPLATE},
+    "DeploymentSpec": {
+        "replicas": 1,
+        "strategy": {},
+        "revisionHistoryLimit": 10,
+        "progressDeadlineSeconds": 600,
+        **TEMPLATE,
+    },
     "ReplicaSetSpec": {"replicas": 1, **TEMPLATE},
     "StatefulSetSpec": {
         "replicas": 1,
