@@ -12,10 +12,10 @@ phase says `unchanged` and nothing is written. Clearing a failed task starts tha
 """
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import TaskGroup
+from airflow.sdk import DAG, TaskGroup
 
 from meshflow import settings
-from meshflow.operators.frame import mesh_dag
+from meshflow.operators import frame
 
 
 def run(dag_id: str, *, task_id: str | None = None) -> TriggerDagRunOperator:
@@ -35,7 +35,7 @@ def run(dag_id: str, *, task_id: str | None = None) -> TriggerDagRunOperator:
     )
 
 
-with mesh_dag("bootstrap_mesh", title="Bootstrap the mesh", doc=__doc__, tags=("bootstrap",)):
+with DAG("bootstrap_mesh", **frame.common(title="Bootstrap the mesh", doc=__doc__, tags=("bootstrap",))):
     phases = [
         run("install_istio"),
         run("enable_injection"),

@@ -14,32 +14,33 @@ Fields that others own by design (webhook caBundles, replicas of an autoscaler, 
 rules with their reasons stand in `plugins/meshflow/plan/ignore.py`.
 """
 
-from airflow.sdk import Param
+from airflow.sdk import DAG, Param
 
 from meshflow import settings
-from meshflow.operators import bundles
+from meshflow.operators import bundles, frame
 from meshflow.operators.drift import Detect, Judge, Remediate
-from meshflow.operators.frame import mesh_dag
 from meshflow.operators.record import Record
 from meshflow.operators.render import Render
 
 MESH = settings.load()
 EVERYTHING = [*MESH.phases, *(bundles.of_service(name) for name in settings.service_names())]
 
-with mesh_dag(
+with DAG(
     "check_drift",
-    title="Check for drift",
-    doc=__doc__,
-    tags=("drift",),
-    schedule=MESH.drift.schedule,
-    params={
-        "remediate": Param(
-            False,
-            type="boolean",
-            title="Repair",
-            description="Write what is declared, also over fields that another manager took.",
-        )
-    },
+    **frame.common(
+        title="Check for drift",
+        doc=__doc__,
+        tags=("drift",),
+        schedule=MESH.drift.schedule,
+        params={
+            "remediate": Param(
+                False,
+                type="boolean",
+                title="Repair",
+                description="Write what is declared, also over fields that another manager took.",
+            )
+        },
+    ),
 ):
     render = Render(task_id="render", bundles=EVERYTHING)
     detect = Detect(task_id="detect")

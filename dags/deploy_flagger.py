@@ -12,15 +12,20 @@ Flagger's CRDs first, then the controller and its load tester, from the charts p
 Meshflow does not prune CRDs.
 """
 
+from airflow.sdk import DAG
+
+from meshflow.operators import frame
 from meshflow.operators.apply import Apply
 from meshflow.operators.approve import ApprovePlan
-from meshflow.operators.frame import mesh_dag
 from meshflow.operators.plan import PlanTask
 from meshflow.operators.record import Record
 from meshflow.operators.render import Render
 from meshflow.sensors.gates import GateSensor
 
-with mesh_dag("deploy_flagger", title="Deploy Flagger", doc=__doc__, tags=("phase", "flagger"), phases=("flagger",)):
+with DAG(
+    "deploy_flagger",
+    **frame.common(title="Deploy Flagger", doc=__doc__, tags=("phase", "flagger"), phases=("flagger",)),
+):
     render = Render(task_id="render", bundles=["flagger"])
     plan = PlanTask(task_id="plan")
     approve = ApprovePlan(task_id="approve")

@@ -10,20 +10,24 @@ the API server; NodePorts are an option in the values files. Kiali's and Grafana
 | record | the run's record, also after a failure | the store is not writable |
 """
 
+from airflow.sdk import DAG
+
+from meshflow.operators import frame
 from meshflow.operators.apply import Apply
 from meshflow.operators.approve import ApprovePlan
-from meshflow.operators.frame import mesh_dag
 from meshflow.operators.plan import PlanTask
 from meshflow.operators.record import Record
 from meshflow.operators.render import Render
 from meshflow.sensors.gates import GateSensor
 
-with mesh_dag(
+with DAG(
     "deploy_observability",
-    title="Deploy the observability stack",
-    doc=__doc__,
-    tags=("phase", "observability"),
-    phases=("observability",),
+    **frame.common(
+        title="Deploy the observability stack",
+        doc=__doc__,
+        tags=("phase", "observability"),
+        phases=("observability",),
+    ),
 ):
     render = Render(task_id="render", bundles=["observability"])
     plan = PlanTask(task_id="plan")

@@ -13,21 +13,25 @@ Labels the namespaces under `injection` in `include/mesh.yaml`, finds the worklo
 Jobs, bare pods and sets with `OnDelete` are reported, not restarted. A second run restarts only what still needs it.
 """
 
+from airflow.sdk import DAG
+
+from meshflow.operators import frame
 from meshflow.operators.apply import Apply
 from meshflow.operators.approve import ApprovePlan
-from meshflow.operators.frame import mesh_dag
 from meshflow.operators.plan import PlanTask
 from meshflow.operators.record import Record
 from meshflow.operators.render import Render
 from meshflow.operators.restart import Restart
 from meshflow.sensors.gates import GateSensor
 
-with mesh_dag(
+with DAG(
     "enable_injection",
-    title="Enable sidecar injection",
-    doc=__doc__,
-    tags=("phase", "injection"),
-    phases=("injection",),
+    **frame.common(
+        title="Enable sidecar injection",
+        doc=__doc__,
+        tags=("phase", "injection"),
+        phases=("injection",),
+    ),
 ):
     render = Render(task_id="render", bundles=["injection"])
     plan = PlanTask(task_id="plan")

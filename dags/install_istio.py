@@ -17,15 +17,19 @@ shows what would change, applies it stage by stage and waits until it is healthy
 `istio-system` first.
 """
 
+from airflow.sdk import DAG
+
+from meshflow.operators import frame
 from meshflow.operators.apply import Apply
 from meshflow.operators.approve import ApprovePlan
-from meshflow.operators.frame import mesh_dag
 from meshflow.operators.plan import PlanTask
 from meshflow.operators.record import Record
 from meshflow.operators.render import Render
 from meshflow.sensors.gates import GateSensor
 
-with mesh_dag("install_istio", title="Install Istio", doc=__doc__, tags=("phase", "istio"), phases=("istio",)):
+with DAG(
+    "install_istio", **frame.common(title="Install Istio", doc=__doc__, tags=("phase", "istio"), phases=("istio",))
+):
     render = Render(task_id="render", bundles=["istio"])
     plan = PlanTask(task_id="plan")
     approve = ApprovePlan(task_id="approve")

@@ -11,26 +11,33 @@ release, and waits its turn behind a running one.
 """
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import Param
+from airflow.sdk import DAG, Param
 
 from meshflow import settings
-from meshflow.operators.frame import mesh_dag
+from meshflow.operators import frame
 from meshflow.operators.rollback import ChooseRollback
 
 SERVICES = settings.service_names()
 
-with mesh_dag(
+with DAG(
     "rollback_service",
-    title="Roll back a service",
-    doc=__doc__,
-    tags=("rollout", "rollback"),
-    params={
-        "service": Param(SERVICES[0] if SERVICES else "", type="string", enum=SERVICES or [""], title="Service"),
-        "image": Param(
-            "", type="string", title="Image", description="A digest or tag. Empty: what ran before the present release."
-        ),
-        "reason": Param("", type="string", maxLength=500, title="Reason", description="Why; it stands in the record."),
-    },
+    **frame.common(
+        title="Roll back a service",
+        doc=__doc__,
+        tags=("rollout", "rollback"),
+        params={
+            "service": Param(SERVICES[0] if SERVICES else "", type="string", enum=SERVICES or [""], title="Service"),
+            "image": Param(
+                "",
+                type="string",
+                title="Image",
+                description="A digest or tag. Empty: what ran before the present release.",
+            ),
+            "reason": Param(
+                "", type="string", maxLength=500, title="Reason", description="Why; it stands in the record."
+            ),
+        },
+    ),
 ):
     choose = ChooseRollback(task_id="choose")
     rollout = TriggerDagRunOperator(

@@ -23,13 +23,12 @@ for. The run id is made of service and digest, so a push that is delivered twice
 To roll the image out again that failed, trigger this DAG with it: the new release id makes Flagger analyse it anew.
 """
 
-from airflow.sdk import Param, get_parsing_context
+from airflow.sdk import DAG, Param, get_parsing_context
 
 from meshflow import settings
-from meshflow.operators import bundles
+from meshflow.operators import bundles, frame
 from meshflow.operators.apply import Apply
 from meshflow.operators.approve import ApprovePlan
-from meshflow.operators.frame import mesh_dag
 from meshflow.operators.plan import PlanTask
 from meshflow.operators.record import Record
 from meshflow.operators.render import Render
@@ -52,8 +51,9 @@ PARAMS = {
 def rollout_dag(service: str) -> None:
     """The rollout DAG of one service."""
     bundle = bundles.of_service(service)
-    with mesh_dag(
-        f"rollout_{service}", title=f"Roll out {service}", doc=__doc__, tags=("rollout", service), params=PARAMS
+    with DAG(
+        f"rollout_{service}",
+        **frame.common(title=f"Roll out {service}", doc=__doc__, tags=("rollout", service), params=PARAMS),
     ):
         request = AcceptRequest(task_id="request", service=service)
         preflight = GateSensor(task_id="preflight", gates="preflight", options={"service": service})

@@ -19,21 +19,25 @@ First the ingress and egress gateways with the hosts outside the mesh, then mutu
 
 from datetime import timedelta
 
+from airflow.sdk import DAG
+
+from meshflow.operators import frame
 from meshflow.operators.apply import Apply
 from meshflow.operators.approve import ApprovePlan
-from meshflow.operators.frame import mesh_dag
 from meshflow.operators.permit import Permit
 from meshflow.operators.plan import PlanTask
 from meshflow.operators.record import Record
 from meshflow.operators.render import Render
 from meshflow.sensors.gates import GateSensor
 
-with mesh_dag(
+with DAG(
     "secure_mesh",
-    title="Gateways and mutual TLS",
-    doc=__doc__,
-    tags=("phase", "gateway", "mtls"),
-    phases=("gateway", "mtls"),
+    **frame.common(
+        title="Gateways and mutual TLS",
+        doc=__doc__,
+        tags=("phase", "gateway", "mtls"),
+        phases=("gateway", "mtls"),
+    ),
 ):
     render = Render(task_id="render", bundles=["gateway", "mtls"])
     plan = PlanTask(task_id="plan")

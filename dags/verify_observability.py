@@ -8,11 +8,15 @@ Proves that what is watched can be seen, with the numbers as evidence. Writes no
 | record | the evidence, also after a failure | the store is not writable |
 """
 
-from meshflow.operators.frame import mesh_dag
+from airflow.sdk import DAG
+
+from meshflow.operators import frame
 from meshflow.operators.record import Record
 from meshflow.sensors.gates import GateSensor
 
-with mesh_dag("verify_observability", title="Verify observability", doc=__doc__, tags=("verify", "observability")):
+with DAG(
+    "verify_observability", **frame.common(title="Verify observability", doc=__doc__, tags=("verify", "observability"))
+):
     gates = GateSensor(task_id="gates", gates="verify_observability")
     record = Record.of_run(chain="verify", gates=["gates"])
 

@@ -82,7 +82,9 @@ class Apply(MeshOperator):
             self.log.info("%s %s", reference, action)
         if waiting is not None:
             wait = timedelta(seconds=self._timeout())
-            self.log.info("Waiting up to %s for stage %s: %d objects", wait, waiting.stage.name, len(waiting.stage.references))
+            self.log.info(
+                "Waiting up to %s for stage %s: %d objects", wait, waiting.stage.name, len(waiting.stage.references)
+            )
             self.defer(
                 trigger=HealthTrigger.within(wait, cluster=self.cluster, references=waiting.stage.references),
                 method_name="resume",
@@ -97,9 +99,7 @@ class Apply(MeshOperator):
             "objects": len(plan.entries),
         }
 
-    async def _stages(
-        self, kube: Kube, context: Context, first: int
-    ) -> tuple[Plan, Waiting | None, dict[str, str]]:
+    async def _stages(self, kube: Kube, context: Context, first: int) -> tuple[Plan, Waiting | None, dict[str, str]]:
         from meshflow.engine import applier
         from meshflow.plan.stages import stages
 

@@ -137,7 +137,9 @@ class Judge(DriftOperator):
         changed = [(bundle, entry) for bundle, (plan, _) in planned.items() for entry in plan.changed]
         verdicts = self.ask(lambda kube: _meaning(kube, mesh))
         return {
-            "drift": [f"{bundle}: {describe(entry)}" for bundle, entry in changed if entry.action is not Action.UNKNOWN],
+            "drift": [
+                f"{bundle}: {describe(entry)}" for bundle, entry in changed if entry.action is not Action.UNKNOWN
+            ],
             "unknown": [f"{bundle}: {entry.reference}" for bundle, entry in changed if entry.action is Action.UNKNOWN],
             "gates": verdicts.to_json(),
         }

@@ -1,4 +1,7 @@
-"""What all DAGs share: parameters with a form in the UI, tags, owner, retries, one run at a time."""
+"""What all DAGs share: parameters with a form in the UI, tags, owner, retries, one run at a time.
+
+The DAG itself is made in its file, by name: Airflow looks into files that mention both `airflow` and `dag` only.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import Param
 
 from meshflow import settings
 from meshflow.operators.retries import MeshflowRetries
@@ -21,8 +24,7 @@ DEFAULT_ARGS: Mapping[str, Any] = {
 }
 
 
-def mesh_dag(
-    dag_id: str,
+def common(
     *,
     title: str,
     doc: str | None,
@@ -30,24 +32,26 @@ def mesh_dag(
     phases: tuple[str, ...] = (),
     params: Mapping[str, Param] | None = None,
     schedule: str | None = None,
-) -> DAG:
-    """A DAG with our common ground. `phases` decide the default of `approve`: true if one of them asks for it."""
+) -> dict[str, Any]:
+    """The arguments of a DAG with our common ground: `DAG("name", **frame.common(...))`.
+
+    `phases` decide the default of the param `approve`: true if one of them asks for it in mesh.yaml.
+    """
     mesh = settings.load()
     approve = any(mesh.phases[phase].approve for phase in phases if phase in mesh.phases)
-    return DAG(
-        dag_id=dag_id,
-        dag_display_name=title,
-        description=title,
-        doc_md=doc,
-        tags={"meshflow", *tags},
-        params={**common_params(list(mesh.clusters), approve=approve), **(params or {})},
-        schedule=schedule,
-        catchup=False,
-        max_active_runs=1,
-        is_paused_upon_creation=False,
-        default_args=dict(DEFAULT_ARGS),
-        render_template_as_native_obj=True,
-    )
+    return {
+        "dag_display_name": title,
+        "description": title,
+        "doc_md": doc,
+        "tags": {"meshflow", *tags},
+        "params": {**common_params(list(mesh.clusters), approve=approve), **(params or {})},
+        "schedule": schedule,
+        "catchup": False,
+        "max_active_runs": 1,
+        "is_paused_upon_creation": False,
+        "default_args": dict(DEFAULT_ARGS),
+        "render_template_as_native_obj": True,
+    }
 
 
 def common_params(clusters: list[str], *, approve: bool) -> dict[str, Param]:

@@ -49,9 +49,13 @@ class PlanTask(MeshOperator):
         return {
             "summary": "; ".join(f"{bundle}: {summary(plan)}" for bundle, plan in plans.items()),
             "changed": any(plan.changed for plan in plans.values()),
-            "markdown": "\n".join(f"```diff\n{render.text(plan, limit=MARKDOWN_LINES)}\n```" for plan in plans.values()),
+            "markdown": "\n".join(
+                f"```diff\n{render.text(plan, limit=MARKDOWN_LINES)}\n```" for plan in plans.values()
+            ),
             "approvable": {bundle: [fingerprint(entry) for entry in plan.writes] for bundle, plan in plans.items()},
-            "plans": {bundle: render.brief(plan, limit=render.XCOM_LIMIT // len(plans)) for bundle, plan in plans.items()},
+            "plans": {
+                bundle: render.brief(plan, limit=render.XCOM_LIMIT // len(plans)) for bundle, plan in plans.items()
+            },
         }
 
 

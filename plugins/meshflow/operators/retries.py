@@ -19,9 +19,7 @@ LONGEST_WISH = 300.0  # seconds; a server that wants more is asked again after t
 class MeshflowRetries(RetryPolicy):
     """Stateless, so that its serialised form is empty."""
 
-    def evaluate(
-        self, exception: BaseException, try_number: int, max_tries: int, context: Any = None
-    ) -> RetryDecision:
+    def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Any = None) -> RetryDecision:
         """Fail on `Permanent`, retry on `Temporary` after the delay that the server asked for, else Airflow's rule."""
         if isinstance(exception, errors.Permanent):
             return RetryDecision.fail(reason="waiting cannot help")

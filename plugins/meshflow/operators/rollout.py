@@ -147,7 +147,7 @@ class SetImage(ServiceOperator):
         if isinstance(noted, dict):
             return {key: str(value) for key, value in noted.items()}
         seen = before(canary)
-        notes.set(BEFORE, seen)
+        notes.set(BEFORE, {**seen})
         return seen
 
     async def _hand_over(self, kube: Kube, context: Context) -> None:
@@ -217,7 +217,9 @@ class Follow(ServiceOperator):
         from meshflow.triggers.health import raise_unless_healthy
 
         raise_unless_healthy(event, what=self.service)
-        message = f"{self.service}: the workload is healthy and runs {'what was asked for' if released else 'what it ran'}"
+        message = (
+            f"{self.service}: the workload is healthy and runs {'what was asked for' if released else 'what it ran'}"
+        )
         return {"outcome": "succeeded" if released else "skipped", "message": message, "timeline": []}
 
 
