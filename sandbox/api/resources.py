@@ -45,6 +45,7 @@ class Resource:
     list_kind: str = ""
     schema: str = ""
     storage_version: str = ""
+    storage_group: str | None = None
     custom_schema: dict[str, Any] | None = None
     definition: dict[str, Any] | None = None
 
@@ -55,12 +56,12 @@ class Resource:
     @property
     def storage(self) -> tuple[str, str]:
         """The key of this resource in the store; all versions share it."""
-        return (self.group, self.plural)
+        return (self.group if self.storage_group is None else self.storage_group, self.plural)
 
     @property
     def storage_api_version(self) -> str:
-        version = self.storage_version or self.version
-        return f"{self.group}/{version}" if self.group else version
+        version, group = self.storage_version or self.version, self.storage[0]
+        return f"{group}/{version}" if group else version
 
     @property
     def custom(self) -> bool:
@@ -101,6 +102,7 @@ def _row(
     subs: Iterable[Subresource] = (),
     categories: str = "",
     verbs: tuple[str, ...] = FULL,
+    storage_group: str | None = None,
 ) -> Resource:
     group, _, version = group_version.rpartition("/")
     return Resource(
@@ -114,6 +116,7 @@ def _row(
         verbs=verbs,
         subresources={sub.name: sub for sub in subs},
         schema=definition_name(group, version, kind),
+        storage_group=storage_group,
     )
 
 
@@ -123,8 +126,6 @@ _POD_SUBRESOURCES = (
     Subresource("log", ("get",)),
     Subresource("binding", CREATE, "Binding"),
     Subresource("eviction", CREATE, "Eviction", "policy", "v1"),
-    Subresource("ephemeralcontainers"),
-    Subresource("resize"),
 )
 _TOKEN = Subresource("token", CREATE, "TokenRequest", "authentication.k8s.io", "v1")
 _PROXY = Subresource("proxy", ("create", "delete", "get", "patch", "update"), "ServiceProxyOptions")
@@ -137,7 +138,15 @@ BUILTIN: tuple[Resource, ...] = (
     _row("v1", "Endpoints", "endpoints", short="ep"),
     _row("v1", "Event", "events", short="ev"),
     _row("v1", "LimitRange", "limitranges", short="limits"),
-    _row("v1", "Namespace", "namespaces", cluster=True, short="ns", verbs=_NO_COLLECTION, subs=(STATUS, Subresource("finalize", ("update",)))),
+    _row(
+        "v1",
+        "Namespace",
+        "namespaces",
+        cluster=True,
+        short="ns",
+        verbs=_NO_COLLECTION,
+        subs=(STATUS, Subresource("finalize", ("update",))),
+    ),
     _row("v1", "Node", "nodes", cluster=True, short="no", subs=(STATUS,)),
     _row("v1", "PersistentVolumeClaim", "persistentvolumeclaims", short="pvc", subs=(STATUS,)),
     _row("v1", "PersistentVolume", "persistentvolumes", cluster=True, short="pv", subs=(STATUS,)),
@@ -155,14 +164,21 @@ BUILTIN: tuple[Resource, ...] = (
     _row("apps/v1", "StatefulSet", "statefulsets", short="sts", categories="all", subs=(STATUS, SCALE)),
     _row("batch/v1", "CronJob", "cronjobs", short="cj", categories="all", subs=(STATUS,)),
     _row("batch/v1", "Job", "jobs", categories="all", subs=(STATUS,)),
-    _row("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", short="hpa", categories="all", subs=(STATUS,)),
+    _row(
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+        "horizontalpodautoscalers",
+        short="hpa",
+        categories="all",
+        subs=(STATUS,),
+    ),
     _row("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", short="pdb", subs=(STATUS,)),
     _row("networking.k8s.io/v1", "Ingress", "ingresses", short="ing", subs=(STATUS,)),
     _row("networking.k8s.io/v1", "IngressClass", "ingressclasses", cluster=True),
     _row("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", short="netpol"),
     _row("discovery.k8s.io/v1", "EndpointSlice", "endpointslices"),
     _row("coordination.k8s.io/v1", "Lease", "leases"),
-    _row("events.k8s.io/v1", "Event", "events", short="ev"),
+    _row("events.k8s.io/v1", "Event", "events", short="ev", storage_group=""),
     _row(_RBAC, "ClusterRole", "clusterroles", cluster=True),
     _row(_RBAC, "ClusterRoleBinding", "clusterrolebindings", cluster=True),
     _row(_RBAC, "Role", "roles"),
@@ -170,10 +186,35 @@ BUILTIN: tuple[Resource, ...] = (
     _row("storage.k8s.io/v1", "StorageClass", "storageclasses", cluster=True, short="sc"),
     _row("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses", cluster=True, short="pc"),
     _row("node.k8s.io/v1", "RuntimeClass", "runtimeclasses", cluster=True),
-    _row(_ADMISSION, "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", cluster=True, categories="api-extensions"),
-    _row(_ADMISSION, "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", cluster=True, categories="api-extensions"),
-    _row(_ADMISSION, "ValidatingAdmissionPolicy", "validatingadmissionpolicies", cluster=True, categories="api-extensions", subs=(STATUS,)),
-    _row(_ADMISSION, "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", cluster=True, categories="api-extensions"),
+    _row(
+        _ADMISSION,
+        "MutatingWebhookConfiguration",
+        "mutatingwebhookconfigurations",
+        cluster=True,
+        categories="api-extensions",
+    ),
+    _row(
+        _ADMISSION,
+        "ValidatingWebhookConfiguration",
+        "validatingwebhookconfigurations",
+        cluster=True,
+        categories="api-extensions",
+    ),
+    _row(
+        _ADMISSION,
+        "ValidatingAdmissionPolicy",
+        "validatingadmissionpolicies",
+        cluster=True,
+        categories="api-extensions",
+        subs=(STATUS,),
+    ),
+    _row(
+        _ADMISSION,
+        "ValidatingAdmissionPolicyBinding",
+        "validatingadmissionpolicybindings",
+        cluster=True,
+        categories="api-extensions",
+    ),
     _row(
         "apiextensions.k8s.io/v1",
         "CustomResourceDefinition",
@@ -183,7 +224,14 @@ BUILTIN: tuple[Resource, ...] = (
         categories="api-extensions",
         subs=(STATUS,),
     ),
-    _row("apiregistration.k8s.io/v1", "APIService", "apiservices", cluster=True, categories="api-extensions", subs=(STATUS,)),
+    _row(
+        "apiregistration.k8s.io/v1",
+        "APIService",
+        "apiservices",
+        cluster=True,
+        categories="api-extensions",
+        subs=(STATUS,),
+    ),
     _row(_REVIEWS, "SelfSubjectAccessReview", "selfsubjectaccessreviews", cluster=True, verbs=CREATE),
     _row(_REVIEWS, "SelfSubjectRulesReview", "selfsubjectrulesreviews", cluster=True, verbs=CREATE),
     _row(_REVIEWS, "SubjectAccessReview", "subjectaccessreviews", cluster=True, verbs=CREATE),

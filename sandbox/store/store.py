@@ -14,7 +14,7 @@ from sandbox.store.records import Change, Event, Record
 Obj = dict[str, Any]
 Storage = tuple[str, str]  # (group, plural)
 Key = tuple[str, str]  # (namespace or "", name)
-Listener = Callable[[Event], None]
+Listener = Callable[[Event | None], None]  # None: the resource is gone, nothing will follow
 
 HISTORY = 5000  # events that each resource remembers
 
@@ -52,6 +52,9 @@ class Shelf:
             self.since = self.log.popleft().version
         for listener in list(self.listeners):
             listener(event)
+
+    def forget(self, listener: Listener) -> None:
+        self.listeners.pop(listener, None)
 
     def after(self, version: int) -> list[Event]:
         """Return the events later than `version`, oldest first. Raises Expired."""
@@ -96,8 +99,10 @@ class Store:
         self._shelves.setdefault(storage, Shelf(since))
 
     def drop(self, storage: Storage) -> None:
-        """Forget a resource altogether, without events."""
-        self._shelves.pop(storage, None)
+        """Forget a resource altogether, without events; its listeners hear that nothing will follow."""
+        shelf = self._shelves.pop(storage, None)
+        for listener in list(shelf.listeners) if shelf else ():
+            listener(None)
 
     def storages(self) -> list[Storage]:
         return list(self._shelves)
@@ -142,7 +147,7 @@ class Store:
         """Call `listener` with each event of the resource, as it happens; returns what ends that."""
         shelf = self.shelf(storage)
         shelf.listeners[listener] = None
-        return lambda: shelf.listeners.pop(listener, None)
+        return lambda: shelf.forget(listener)
 
     def _stamp(self, obj: Obj) -> Record:
         self.version += 1

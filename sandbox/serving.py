@@ -1,0 +1,93 @@
+"""HTTPS on loopback: the ASGI application under uvicorn, inside the loop that everything shares."""
+
+import asyncio
+import contextlib
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from sandbox.certificates import Pair
+
+HOST = "127.0.0.1"
+GRACE = 1  # real seconds that open watches get when the server stops
+
+
+class _Protocol(HttpToolsProtocol):
+    """Lets the application drop a connection: the transport is in the scope."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["sandbox.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
+
+
+class _Server(uvicorn.Server):
+    """Signals belong to the command line, not to the server."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Listener:
+    """An ASGI application served on a loopback port; with a certificate by HTTPS."""
+
+    def __init__(self, app: Any, *, certificate: Pair | None = None) -> None:
+        self._app, self._certificate = app, certificate
+        self._server: _Server | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._certificate else 'http'}://{HOST}:{self.port}"
+
+    async def start(self, port: int = 0) -> None:
+        """Listen, on a free port when `port` is 0. Raises OSError when the port is taken."""
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((HOST, port))
+        except OSError:
+            listening.close()
+            raise
+        self.port = listening.getsockname()[1]
+        self._server = _Server(self._config())
+        self._task = asyncio.create_task(self._server.serve(sockets=[listening]))
+        while not self._server.started and not self._task.done():
+            await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        """Stop listening; open answers get a moment to end."""
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = True
+            await self._task
+
+    def _config(self) -> uvicorn.Config:
+        config = uvicorn.Config(
+            self._app,
+            http=_Protocol,
+            ws="none",
+            lifespan="off",
+            loop="none",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=GRACE,
+            backlog=512,
+        )
+        if self._certificate is None:
+            return config
+        with tempfile.TemporaryDirectory() as folder:
+            certificate, key = Path(folder, "tls.crt"), Path(folder, "tls.key")
+            certificate.write_bytes(self._certificate.certificate)
+            key.write_bytes(self._certificate.key)
+            config.ssl_certfile, config.ssl_keyfile = str(certificate), str(key)
+            config.load()
+        return config
