@@ -216,7 +216,7 @@ class WatchHub:
             except MeshflowError as error:
                 failures = 1 if scope.trouble is None else failures + 1
                 await self._in_trouble(scope, error, failures)
-            except Exception as error:  # noqa: BLE001 - the outermost frame of a task: ending here would be silence
+            except Exception as error:  # the outermost frame of a task: ending here would be silence
                 log.exception("watch of %s", scope)
                 failures += 1
                 await self._in_trouble(scope, Temporary(f"{scope}: {type(error).__name__}: {error}"), failures)

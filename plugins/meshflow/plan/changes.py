@@ -7,6 +7,7 @@ from typing import Any
 
 from meshflow.objects.reference import Obj
 from meshflow.plan import ownership, paths
+from meshflow.plan.digest import canonical
 from meshflow.plan.model import Change
 from meshflow.plan.ownership import Fields, Owner
 from meshflow.plan.paths import Keyed, Path, Step, Valued
@@ -114,4 +115,5 @@ def _label(step: Step) -> Any:
 
 
 def _differ(old: Any, new: Any) -> bool:
-    return old != new or isinstance(old, bool) is not isinstance(new, bool)
+    """Also where Python's `==` says equal: True and 1 are two values in JSON."""
+    return old != new or canonical(old) != canonical(new)

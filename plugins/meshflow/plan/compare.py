@@ -7,10 +7,10 @@ nothing that is declared no longer.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from meshflow.objects import quantities
-from meshflow.objects.reference import Obj
+from meshflow.objects.reference import Obj, group_of
 from meshflow.plan import paths
 from meshflow.plan.ownership import Fields, is_set, list_keys
 from meshflow.plan.paths import Keyed, Path, Valued
@@ -18,6 +18,14 @@ from meshflow.plan.paths import Keyed, Path, Valued
 _QUANTITIES = frozenset(
     ("limits", "requests", "capacity", "hard", "default", "defaultRequest", "max", "min", "sizeLimit", "averageValue")
 )
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "rules": {"scope": "*"},  # of admission webhooks
+    "ports": {"protocol": "TCP"},  # of network policies
+    "fieldRef": {"apiVersion": "v1"},
+    "serviceAccountToken": {"expirationSeconds": 3600},
+}
+"""Defaults that the server fills in inside atomic values of built-in kinds, by the field that holds them."""
+
 _IDENTITY = frozenset(("apiVersion", "kind"))
 _NAMES = frozenset(("name", "namespace"))
 
@@ -32,52 +40,83 @@ def suspicion(declared: Obj, live: Obj, owned: Fields) -> str | None:
     trimmed.pop("metadata", None)
     if metadata:
         trimmed["metadata"] = metadata
-    return _map(trimmed, live, owned, ())
+    group = group_of(declared["apiVersion"])
+    builtin = "." not in group or (group.endswith(".k8s.io") and not group.startswith("gateway."))
+    return _Comparison(builtin).in_map(trimmed, live, owned, ())
 
 
-def _value(declared: Any, live: Any, owned: Fields, path: Path) -> str | None:
-    if isinstance(declared, dict) and owned:
-        return _map(declared, live, owned, path)
-    if isinstance(declared, list) and owned:
-        return _list(declared, live, owned, path)
-    if owned:
-        return _says("has another type than what we applied", path)
-    return None if _same(declared, live, path) else _says("differs", path)
+class _Comparison(NamedTuple):
+    """The walk down both objects and the tree of what we own; custom resources are stored as they were applied."""
 
+    builtin: bool
 
-def _map(declared: dict[str, Any], live: Any, owned: Fields, path: Path) -> str | None:
-    if not isinstance(live, dict):
-        return _says("is missing", path)
-    for name, value in declared.items():
-        if name not in owned:
-            return _says("is not ours yet, or no longer", (*path, name))
-        found = _value(value, live.get(name), owned[name], (*path, name))
-        if found:
-            return found
-    return _dropped(declared, owned, path)
+    def _value(self, declared: Any, live: Any, owned: Fields, path: Path) -> str | None:
+        if isinstance(declared, dict) and owned:
+            return self.in_map(declared, live, owned, path)
+        if isinstance(declared, list) and owned:
+            return self._list(declared, live, owned, path)
+        if owned:
+            return _says("has another type than what we applied", path)
+        return None if self._same(declared, live, path) else _says("differs", path)
 
+    def in_map(self, declared: dict[str, Any], live: Any, owned: Fields, path: Path) -> str | None:
+        if not isinstance(live, dict):
+            return _says("is missing", path)
+        for name, value in declared.items():
+            if name not in owned:
+                return _says("is not ours yet, or no longer", (*path, name))
+            found = self._value(value, live.get(name), owned[name], (*path, name))
+            if found:
+                return found
+        return _dropped(declared, owned, path)
 
-def _list(declared: list[Any], live: Any, owned: Fields, path: Path) -> str | None:
-    if not isinstance(live, list):
-        return _says("is missing", path)
-    names = list_keys(owned)
-    if names is None and not is_set(owned):
-        return None if _same(declared, live, path) else _says("differs", path)
-    seen: list[paths.Step] = []
-    for item in declared:
-        step = _step(item, names, owned)
-        if step is None:
-            return _says("has an item that is not ours yet, or no longer", path)
-        found = paths.find(live, step)
-        if found is None:
-            return _says("is missing", (*path, step))
-        differs = _value(item, found, owned[step], (*path, step)) if isinstance(item, dict) else None
-        if differs:
-            return differs
-        seen.append(step)
-    if any(step not in seen for step in owned):
-        return _says("has an item that is declared no longer", path)
-    return None if _in_order(seen, live) else _says("is in another order", path)
+    def _list(self, declared: list[Any], live: Any, owned: Fields, path: Path) -> str | None:
+        if not isinstance(live, list):
+            return _says("is missing", path)
+        names = list_keys(owned)
+        if names is None and not is_set(owned):
+            return None if self._same(declared, live, path) else _says("differs", path)
+        seen: list[paths.Step] = []
+        for item in declared:
+            step = _step(item, names, owned)
+            if step is None:
+                return _says("has an item that is not ours yet, or no longer", path)
+            found = paths.find(live, step)
+            if found is None:
+                return _says("is missing", (*path, step))
+            differs = self._value(item, found, owned[step], (*path, step)) if isinstance(item, dict) else None
+            if differs:
+                return differs
+            seen.append(step)
+        if any(step not in seen for step in owned):
+            return _says("has an item that is declared no longer", path)
+        return None if _in_order(seen, live) else _says("is in another order", path)
+
+    def _same(self, declared: Any, live: Any, path: Path) -> bool:
+        if isinstance(declared, dict) and isinstance(live, dict):
+            return all(
+                self._same_item(declared, live, name, path)
+                for name in {**live, **declared}  # all names, in order
+            )
+        if isinstance(declared, list) and isinstance(live, list):
+            return len(declared) == len(live) and all(
+                self._same(one, other, (*path, index))
+                for index, (one, other) in enumerate(zip(declared, live, strict=True))
+            )
+        if isinstance(declared, bool) or isinstance(live, bool):
+            return declared is live or (declared is False and live is None)
+        if declared == live or (live is None and declared in ("", 0, [], {})):
+            return True
+        return any(step in _QUANTITIES for step in path if isinstance(step, str)) and quantities.same(declared, live)
+
+    def _same_item(self, declared: dict[str, Any], live: dict[str, Any], name: str, path: Path) -> bool:
+        """One field inside an atomic value, where defaults and left out empty values hide from managedFields."""
+        if name not in declared:
+            holder = next((step for step in reversed(path) if isinstance(step, str)), "")
+            return self.builtin and _DEFAULTS.get(holder, {}).get(name) == live[name]
+        if name not in live and not self.builtin:
+            return False
+        return self._same(declared[name], live.get(name), (*path, name))
 
 
 def _step(item: Any, names: tuple[str, ...] | None, owned: Fields) -> Keyed | Valued | None:
@@ -114,22 +153,6 @@ def _dropped(declared: dict[str, Any], owned: Fields, path: Path) -> str | None:
         if isinstance(step, str) and step not in declared:
             return _says("is ours but declared no longer", (*path, step))
     return None
-
-
-def _same(declared: Any, live: Any, path: Path) -> bool:
-    if isinstance(declared, dict) and isinstance(live, dict):
-        return declared.keys() == live.keys() and all(
-            _same(value, live[name], (*path, name)) for name, value in declared.items()
-        )
-    if isinstance(declared, list) and isinstance(live, list):
-        return len(declared) == len(live) and all(
-            _same(one, other, (*path, index)) for index, (one, other) in enumerate(zip(declared, live, strict=True))
-        )
-    if isinstance(declared, bool) or isinstance(live, bool):
-        return declared is live or (declared is False and live is None)
-    if declared == live or (live is None and declared in ("", 0, [], {})):
-        return True
-    return any(step in _QUANTITIES for step in path if isinstance(step, str)) and quantities.same(declared, live)
 
 
 def _says(what: str, path: Path) -> str:
