@@ -1,9 +1,9 @@
 """Server-side apply: what a manager wants, laid over what is there.
 
-The applied object says all that its manager wants to own. So three things happen to the live one: what is applied goes on
-top; what the manager applied before and leaves out now goes away, unless somebody else owns it; and where the value of
-another manager would change, that is a conflict, which `force` settles in favour of the one who applies. Equal values are
-owned together.
+The applied object says all that its manager wants to own. So three things happen to the live one: what is applied goes
+on top; what the manager applied before and leaves out now goes away, unless somebody else owns it; and where the value
+of another manager would change, that is a conflict, which `force` settles in favour of the one who applies. Equal
+values are owned together.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from sandbox.patch.managed import (
     manager_of,
     updated,
 )
-from sandbox.schema.decode import copied
 from sandbox.schema.errors import FieldError, Reason
 from sandbox.schema.node import Node, Obj
+from sandbox.schema.plain import copied
 
 
 def server_side_apply(
@@ -51,8 +51,8 @@ def server_side_apply(
     """The merged object with its new managedFields; `live` is None where there is none yet. Changes no argument.
 
     The result is still to be decoded and defaulted: it has the quantities as applied, and null where a map was emptied.
-    `foreign` are the parts of the object that the endpoint does not write; they are neither owned nor in conflict, and the
-    caller puts them back. Raises BadPatch, NotTyped and Conflicts.
+    `foreign` are the parts of the object that the endpoint does not write; they are neither owned nor in conflict, and
+    the caller puts them back. Raises BadPatch, NotTyped and Conflicts.
     """
     if entries_of(applied) is not None:
         raise BadPatch("metadata.managedFields must be nil")
@@ -74,7 +74,7 @@ def server_side_apply(
 
 
 def _managers(live: Obj | None, base: Obj, *, node: Node, api_version: str, now: str) -> Managers:
-    """The managers of the live object. What was there before anybody's fields were tracked belongs to one of its own."""
+    """The managers of the live object. What was there before fields were tracked belongs to a manager of its own."""
     managers = decode(entries_of(live))
     if managers or live is None:
         return managers

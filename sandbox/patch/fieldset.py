@@ -1,8 +1,8 @@
 """Sets of field paths, kept in the very form in which managedFields has them (FieldsV1).
 
-A set is a tree of dicts. A key is one step: `f:name` a field, `k:{"name":"main"}` an item of a keyed list, `v:"x"` a member
-of a set, `i:0` a position. A path belongs to the set when its last step leads to an empty dict, or to one with the key
-`.`: then paths below it belong too.
+A set is a tree of dicts. A key is one step: `f:name` a field, `k:{"name":"main"}` an item of a keyed list, `v:"x"` a
+member of a set, `i:0` a position. A path belongs to the set when its last step leads to an empty dict, or to one with
+the key `.`: then paths below it belong too.
 
     {"f:data": {"f:a": {}}}               .data.a
     {"f:data": {".": {}, "f:a": {}}}      .data and .data.a

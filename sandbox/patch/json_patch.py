@@ -1,7 +1,7 @@
 """JSON patches (RFC 6902), with the API server's own ideas.
 
-They differ from the RFC in one place that shows: `replace` of a key that a map does not have adds it. (`remove` of such a
-key is refused, as it should be.)
+They differ from the RFC in one place that shows: `replace` of a key that a map does not have adds it. (`remove` of such
+a key is refused, as it should be.)
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.patch.errors import BadPatch, DoesNotApply
-from sandbox.schema.decode import copied
 from sandbox.schema.node import Obj
+from sandbox.schema.plain import copied
 
 INDEX = re.compile(r"-?(0|[1-9]\d*)")
 

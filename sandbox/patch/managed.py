@@ -1,8 +1,8 @@
 """metadata.managedFields: who set which field, as entries of an object and as something to reckon with.
 
-A manager is told from others by its name, its operation, the subresource it wrote to and, for updates, the apiVersion it
-wrote in. (An apply in a newer version replaces the entry of the older one.) The time of an entry is that of the write that
-last gave it fields; it is no part of who it is.
+A manager is told from others by its name, its operation, the subresource it wrote to and, for updates, the apiVersion
+it wrote in. (An apply in a newer version replaces the entry of the older one.) The time of an entry is that of the
+write that last gave it fields; it is no part of who it is.
 
 An update (POST, PUT, PATCH) never conflicts: what it changes or adds becomes its own and nobody else's, what it removes
 nobody owns. A write that changes nothing takes nothing.
@@ -26,8 +26,9 @@ UPDATE_LIMIT = 10
 
 UNOWNED = ("apiVersion", "kind", "metadata")
 UNOWNED_METADATA = (
-    "name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation", "managedFields", "resourceVersion",
-)  # fmt: skip
+    *("name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation"),
+    *("managedFields", "resourceVersion"),
+)
 STRIPPED: Set = {f"f:{name}": {} for name in UNOWNED}
 STRIPPED["f:metadata"] = {".": {}, **{f"f:{name}": {} for name in UNOWNED_METADATA}}
 
@@ -47,7 +48,8 @@ VALUES: dict[str, dict[str, Any]] = {
     "CustomResourceDefinitionSpec": {"names": {}, "versions": None},
     "CustomResourceDefinitionStatus": {"acceptedNames": {}, "conditions": None, "storedVersions": None},
 }
-"""The parts of a struct that its Go type always has, also in an object that nobody has written to: they are never added."""
+"""The parts of a struct that its Go type always has, also in an object that nobody has written to: they are never
+added."""
 
 
 class Manager(NamedTuple):
@@ -135,7 +137,8 @@ def track_update(
 
     `new` is decoded and defaulted, and as it was before admission. `foreign` are the parts of the object that the
     endpoint does not write (status, or all but status): they belong to nobody by this write. `now` is RFC 3339.
-    Managed fields that `new` brings along replace those of `old`; `[{}]` forgets all, and nothing is tracked from then on.
+    Managed fields that `new` brings along replace those of `old`; `[{}]` forgets all, and nothing is tracked from then
+    on.
     """
     managers = _given(old, new, subresource)
     if old is not None and not managers:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.patch.errors import BadPatch
-from sandbox.schema.decode import copied
 from sandbox.schema.node import Obj
+from sandbox.schema.plain import copied
 
 
 def apply(obj: Obj, patch: Any) -> Obj:

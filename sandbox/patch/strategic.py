@@ -1,7 +1,7 @@
 """Strategic merge patches: merge patches that know the lists of the built-in kinds.
 
-A list whose field has the strategy `merge` is merged: items by their merge key, scalars as a set. Everything else goes as
-in a merge patch. Directives inside the patch change that:
+A list whose field has the strategy `merge` is merged: items by their merge key, scalars as a set. Everything else goes
+as in a merge patch. Directives inside the patch change that:
 
     {"$patch": "replace" | "delete" | "merge"}   in a map or as an item of a list
     "$retainKeys": [keys]                        drops the siblings that are not named
@@ -9,8 +9,8 @@ in a merge patch. Directives inside the patch change that:
     "$deleteFromPrimitiveList/FIELD": [values]   takes scalars out of a merged list
 
 The order of a merged list is worth a sentence, since kubectl's patches depend on it. Items that the patch names come in
-the patch's order, the others in their old order; the two are zipped together so that, of two items that both stood in the
-old list, the one that stood first comes first, and otherwise the patch's item does. So new items come first, unless
+the patch's order, the others in their old order; the two are zipped together so that, of two items that both stood in
+the old list, the one that stood first comes first, and otherwise the patch's item does. So new items come first, unless
 $setElementOrder says where.
 """
 
@@ -19,8 +19,8 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.patch.errors import BadPatch
-from sandbox.schema.decode import copied
 from sandbox.schema.node import DEDUCED, Node, Obj
+from sandbox.schema.plain import copied
 
 PATCH = "$patch"
 RETAIN = "$retainKeys"

@@ -64,7 +64,8 @@ def step(node: Node, item: Any) -> str:
             field = node.items.field(name)
             if field is None or field.default is MISSING:
                 raise KeyMissing(
-                    f'associative list with keys has an element that omits key field "{name}" (and doesn\'t have default value)'
+                    f'associative list with keys has an element that omits key field "{name}" '
+                    "(and doesn't have default value)"
                 )
             value = field.default
         keys[name] = value
@@ -72,7 +73,7 @@ def step(node: Node, item: Any) -> str:
 
 
 def steps(node: Node, items: Any) -> list[tuple[str, Any]]:
-    """The items of a list with their steps. Items that cannot be named (possible only in stored objects) are left out."""
+    """The items of a list with their steps. Items that cannot be named (only stored objects have such) are left out."""
     found = []
     for item in items or ():
         try:
@@ -299,8 +300,8 @@ def _below_step(node: Node, name: str) -> tuple[Node, bool]:
 def prune(node: Node, merged: Any, last: Set, owned: Set) -> Any:
     """What an apply leaves of `merged`: without the paths of `last` (the manager's apply before) that nobody owns now.
 
-    Taking out is coarse at first (a struct goes with all that is in it), then what others own or nobody ever owned comes
-    back: that is how the real one decides which emptied structs and items stay.
+    Taking out is coarse at first (a struct goes with all that is in it), then what others own or nobody ever owned
+    comes back: that is how the real one decides which emptied structs and items stay.
     """
     if not difference(last, owned):
         return merged

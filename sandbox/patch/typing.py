@@ -1,7 +1,7 @@
 """Whether an applied value can be typed at all.
 
-An apply has to know the shape of every field it is to own, so what other writes forgive (unknown fields, a repeated key)
-stops it, whatever the request's fieldValidation says.
+An apply has to know the shape of every field it is to own, so what other writes forgive (unknown fields, a repeated
+key) stops it, whatever the request's fieldValidation says.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What the API server knows about the shape of objects. Pure functions over plain dicts: no I/O, no asyncio.
 
-Reading order: node, builtin, crd, decode, quantity, defaults (tables in `defaulting/`), validate (rules in `rules/`), errors.
+Reading order: node, builtin, crd, decode, quantity, defaults (tables in `defaulting/`), validate (rules in `rules/`),
+errors.
 
 How a write goes through (the caller is sandbox/api):
 
@@ -15,9 +16,10 @@ How a write goes through (the caller is sandbox/api):
     errors  = validate.validate(node, obj, old=None)    # list[FieldError(reason, field, message)], [] when valid;
                                                         # old is the stored object on update (immutable fields)
 
-`decode.decode` returns a new object that shares nothing with its input: for a built-in kind unknown fields, nulls and empty
-optional values are gone and quantities are in their normal form; for a custom resource unknown fields are pruned. It also
-serves objects that come out of a patch, and out of stored form (then pass field_validation="Ignore").
+`decode.decode` returns a new object that shares nothing with its input: for a built-in kind unknown fields, nulls and
+empty optional values are gone and quantities are in their normal form; for a custom resource unknown fields are pruned.
+It also serves objects that come out of a patch, and out of stored form (then pass field_validation="Ignore").
 
-A wrong JSON type in a custom resource is not an exception of decode: `validate.validate` reports it (FieldValueTypeInvalid, 422).
+A wrong JSON type in a custom resource is not an exception of decode: `validate.validate` reports it
+(FieldValueTypeInvalid, 422).
 """

@@ -1,8 +1,8 @@
 """The built-in kinds of Kubernetes, from the OpenAPI definitions in the package kubernetes-validate.
 
 The definitions say which lists are keyed and which maps are atomic, but not what Go's JSON encoder leaves out: a field
-that is no pointer and has `omitempty` disappears with its zero value, one that is a pointer does not (`replicas: 0` stays,
-`minReadySeconds: 0` goes). The tables below tell the two apart where the kinds that Meshflow meets have both.
+that is no pointer and has `omitempty` disappears with its zero value, one that is a pointer does not (`replicas: 0`
+stays, `minReadySeconds: 0` goes). The tables below tell the two apart where the kinds that Meshflow meets have both.
 """
 
 from __future__ import annotations

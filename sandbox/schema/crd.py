@@ -1,7 +1,8 @@
 """The schema of a custom resource, from the openAPIV3Schema of one version of its definition.
 
 Lists are atomic unless `x-kubernetes-list-type` says otherwise, maps and structs are shared by field unless
-`x-kubernetes-map-type` does. apiVersion, kind and metadata are those of every object, whatever the definition says of them.
+`x-kubernetes-map-type` does. apiVersion, kind and metadata are those of every object, whatever the definition says of
+them.
 """
 
 from __future__ import annotations

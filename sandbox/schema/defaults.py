@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.schema.decode import copied
 from sandbox.schema.defaulting import table
 from sandbox.schema.node import MISSING, Node, Obj, Shape
+from sandbox.schema.plain import copied
 
 OPAQUE = frozenset({"JSONSchemaProps", "ObjectMeta"})
 """Structs without anything to fill in below them; the first is deep."""

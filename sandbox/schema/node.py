@@ -115,7 +115,7 @@ class Node:
         return DEDUCED
 
     def field(self, name: str) -> Node | None:
-        """The shape of the value at a key of an object: a field's, a map's, or what is preserved; None where unknown."""
+        """The shape of what stands at a key of an object: a field, an entry, what is preserved; None where unknown."""
         known = self.fields.get(name)
         if known is not None:
             return known

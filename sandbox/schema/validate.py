@@ -10,7 +10,8 @@ from sandbox.schema.rules import metadata, structural, table
 def validate(node: Node, obj: Obj, *, old: Obj | None = None) -> list[FieldError]:
     """All errors of a decoded and defaulted object; empty when it is valid. `old` is the stored object on update.
 
-    Not judged here: namespaces and resourceVersions (they depend on the request), and what takes a look at other objects.
+    Not judged here: namespaces and resourceVersions (they depend on the request), and what takes a look at other
+    objects.
     """
     if node.kind is None:
         raise ValueError("only the root of a kind can be validated")

@@ -1,7 +1,8 @@
 """What makes an object invalid (422).
 
-Reading order: names (the alphabets of names and labels), metadata, structural (custom resources by their schema); then the
-built-in kinds, a file per family: pods, workloads, config, cluster, definitions; table says which kind has which rule.
+Reading order: names (the alphabets of names and labels), metadata, structural (custom resources by their schema); then
+the built-in kinds, a file per family: pods, workloads, config, cluster, definitions; table says which kind has which
+rule.
 
 A rule is a generator of FieldErrors over (object, stored object or None). All errors of an object are found together.
 """

@@ -56,7 +56,8 @@ def volume_claim(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
         if any(spec.get(key) != before.get(key) for key in {**spec, **before} if key not in free):
             yield forbidden(
                 "spec",
-                "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
+                "spec is immutable after creation except resources.requests and volumeAttributesClassName for "
+                "bound claims",
             )
 
 

@@ -35,20 +35,20 @@ def check(group: str, kind: str, obj: Obj) -> Iterator[FieldError]:
         yield from (invalid("metadata.name", name, text) for text in alphabet(name))
     else:
         yield required("metadata.name", "name or generateName is required")
-    yield from labels(meta.get("labels"), "metadata.labels")
-    yield from annotations(meta.get("annotations"), "metadata.annotations")
+    yield from label_map(meta.get("labels"), "metadata.labels")
+    yield from annotation_map(meta.get("annotations"), "metadata.annotations")
     yield from _owners(meta.get("ownerReferences"), "metadata.ownerReferences")
     yield from _finalizers(meta.get("finalizers"), "metadata.finalizers")
 
 
-def labels(found: Any, path: str) -> Iterator[FieldError]:
+def label_map(found: Any, path: str) -> Iterator[FieldError]:
     """Errors of a map of labels; they are all at the map, as the API server has it."""
     for key, value in (found or {}).items():
         yield from (invalid(path, key, text) for text in names.qualified(key))
         yield from (invalid(path, value, text) for text in names.label_value(value))
 
 
-def annotations(found: Any, path: str) -> Iterator[FieldError]:
+def annotation_map(found: Any, path: str) -> Iterator[FieldError]:
     size = 0
     for key, value in (found or {}).items():
         size += len(key.encode()) + len(value.encode())

@@ -24,35 +24,69 @@ def matches(pattern: str, text: str) -> bool:
     return _PATTERNS[pattern].fullmatch(text) is not None
 
 
+def _wrong(what: str, rule: str, examples: tuple[str, ...], pattern: str) -> str:
+    """The sentence for a text that is not in its alphabet. (The two spaces before `or` are the API server's.)"""
+    shown = ",  or ".join(f"'{example}'" for example in examples)
+    return f"{what} must {rule} (e.g. {shown}, regex used for validation is '{pattern}')"
+
+
+ENDS = "must start and end with an alphanumeric character"
+SIGNS = "alphanumeric characters, '-', '_' or '.'"
+BAD_LABEL_1123 = _wrong(
+    "a lowercase RFC 1123 label",
+    f"consist of lower case alphanumeric characters or '-', and {ENDS}",
+    ("my-name", "123-abc"),
+    LABEL_1123,
+)
+BAD_LABEL_1035 = _wrong(
+    "a DNS-1035 label",
+    "consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
+    "and end with an alphanumeric character",
+    ("my-name", "abc-123"),
+    LABEL_1035,
+)
+BAD_SUBDOMAIN = _wrong(
+    "a lowercase RFC 1123 subdomain",
+    f"consist of lower case alphanumeric characters, '-' or '.', and {ENDS}",
+    ("example.com",),
+    SUBDOMAIN_1123,
+)
+BAD_QUALIFIED = _wrong("name part", f"consist of {SIGNS}, and {ENDS}", ("MyName", "my.name", "123-abc"), QUALIFIED)
+BAD_LABEL_VALUE = _wrong(
+    "a valid label",
+    f"be an empty string or consist of {SIGNS}, and {ENDS}",
+    ("MyValue", "my_value", "12345"),
+    LABEL_VALUE,
+)
+BAD_CONFIG_KEY = _wrong("a valid config key", f"consist of {SIGNS}", ("key.name", "KEY_NAME", "key-name"), CONFIG_KEY)
+
+
+def _checked(text: str, pattern: str, problem: str, *, longest: int) -> Iterator[str]:
+    if len(text) > longest:
+        yield f"must be no more than {longest} characters"
+    if not matches(pattern, text):
+        yield problem
+
+
 def label_1123(text: str) -> Iterator[str]:
-    if len(text) > 63:
-        yield "must be no more than 63 characters"
-    if not matches(LABEL_1123, text):
-        yield (
-            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
-            f"with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{LABEL_1123}')"
-        )
+    return _checked(text, LABEL_1123, BAD_LABEL_1123, longest=63)
 
 
 def label_1035(text: str) -> Iterator[str]:
-    if len(text) > 63:
-        yield "must be no more than 63 characters"
-    if not matches(LABEL_1035, text):
-        yield (
-            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
-            "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
-            f"'{LABEL_1035}')"
-        )
+    return _checked(text, LABEL_1035, BAD_LABEL_1035, longest=63)
 
 
 def subdomain(text: str) -> Iterator[str]:
-    if len(text) > 253:
-        yield "must be no more than 253 characters"
-    if not matches(SUBDOMAIN_1123, text):
-        yield (
-            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
-            f"and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '{SUBDOMAIN_1123}')"
-        )
+    return _checked(text, SUBDOMAIN_1123, BAD_SUBDOMAIN, longest=253)
+
+
+def label_value(text: str) -> Iterator[str]:
+    return _checked(text, LABEL_VALUE, BAD_LABEL_VALUE, longest=63)
+
+
+def config_key(text: str) -> Iterator[str]:
+    """A key of a ConfigMap or Secret."""
+    return _checked(text, CONFIG_KEY, BAD_CONFIG_KEY, longest=253)
 
 
 def path_segment(text: str) -> Iterator[str]:
@@ -66,42 +100,16 @@ def path_segment(text: str) -> Iterator[str]:
 def qualified(text: str) -> Iterator[str]:
     """A label key, annotation key or the like: an optional DNS prefix and a name."""
     prefix, slash, name = text.rpartition("/")
-    if slash:
-        if not prefix:
-            yield "prefix part must be non-empty"
-        else:
-            yield from (f"prefix part {problem}" for problem in subdomain(prefix))
+    if slash and not prefix:
+        yield "prefix part must be non-empty"
+    elif slash:
+        yield from (f"prefix part {problem}" for problem in subdomain(prefix))
     if not name:
         yield "name part must be non-empty"
     elif len(name) > 63:
         yield "name part must be no more than 63 characters"
     if not matches(QUALIFIED, name):
-        yield (
-            "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
-            f"character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '{QUALIFIED}')"
-        )
-
-
-def label_value(text: str) -> Iterator[str]:
-    if len(text) > 63:
-        yield "must be no more than 63 characters"
-    if not matches(LABEL_VALUE, text):
-        yield (
-            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
-            "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
-            f"'{LABEL_VALUE}')"
-        )
-
-
-def config_key(text: str) -> Iterator[str]:
-    """A key of a ConfigMap or Secret."""
-    if len(text) > 253:
-        yield "must be no more than 253 characters"
-    if not matches(CONFIG_KEY, text):
-        yield (
-            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or "
-            f"'key-name', regex used for validation is '{CONFIG_KEY}')"
-        )
+        yield BAD_QUALIFIED
 
 
 def port_name(text: str) -> Iterator[str]:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sandbox.schema import quantity
-from sandbox.schema.decode import copied
 from sandbox.schema.errors import FieldError, duplicate, forbidden, invalid, not_found, not_supported, required
 from sandbox.schema.node import Obj
+from sandbox.schema.plain import copied
 from sandbox.schema.rules import metadata, names
 
 RESTARTS = ("Always", "OnFailure", "Never")
@@ -37,8 +37,8 @@ def template(found: Obj | None, path: str) -> Iterator[FieldError]:
     """A pod template."""
     found = found or {}
     meta = found.get("metadata") or {}
-    yield from metadata.labels(meta.get("labels"), f"{path}.metadata.labels")
-    yield from metadata.annotations(meta.get("annotations"), f"{path}.metadata.annotations")
+    yield from metadata.label_map(meta.get("labels"), f"{path}.metadata.labels")
+    yield from metadata.annotation_map(meta.get("annotations"), f"{path}.metadata.annotations")
     yield from spec(found.get("spec") or {}, f"{path}.spec")
 
 
@@ -55,7 +55,7 @@ def spec(found: Obj, path: str) -> Iterator[FieldError]:
     for name in ("terminationGracePeriodSeconds", "activeDeadlineSeconds"):
         if found.get(name, 0) < 0:
             yield invalid(f"{path}.{name}", found[name], NOT_NEGATIVE)
-    yield from metadata.labels(found.get("nodeSelector"), f"{path}.nodeSelector")
+    yield from metadata.label_map(found.get("nodeSelector"), f"{path}.nodeSelector")
     account = found.get("serviceAccountName")
     if account:
         yield from (invalid(f"{path}.serviceAccountName", account, text) for text in names.subdomain(account))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from typing import Any
 
@@ -155,11 +155,12 @@ def _ip(value: str, version: int | None = None) -> bool:
         return False
 
 
-FORMATS = {
+UUID = re.compile(r"(?i)[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")
+FORMATS: dict[str, Callable[[str], bool]] = {
     "date-time": _date_time,
-    "ipv4": lambda value: _ip(value, 4),
-    "ipv6": lambda value: _ip(value, 6),
-    "uuid": lambda value: re.fullmatch(r"(?i)[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", value) is not None,
+    "ipv4": partial(_ip, version=4),
+    "ipv6": partial(_ip, version=6),
+    "uuid": lambda value: UUID.fullmatch(value) is not None,
 }
 
 

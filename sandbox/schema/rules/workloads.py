@@ -18,16 +18,18 @@ STATEFUL = (
     "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
     "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
 )
-STATEFUL_MUTABLE = frozenset(
-    [
-        "replicas",
-        "ordinals",
-        "template",
-        "updateStrategy",
-        "revisionHistoryLimit",
-        "persistentVolumeClaimRetentionPolicy",
-        "minReadySeconds",
-    ]
+STATEFUL_MUTABLE = (
+    "replicas",
+    "template",
+    "ordinals",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
+)
+NO_PERCENT = (
+    "a valid percent string must be a numeric string followed by an ending '%' "
+    "(e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
 )
 
 
@@ -141,7 +143,7 @@ def _selected(spec: Obj) -> Iterator[FieldError]:
 
 def selector(found: Obj, path: str) -> Iterator[FieldError]:
     """A label selector."""
-    yield from metadata.labels(found.get("matchLabels"), f"{path}.matchLabels")
+    yield from metadata.label_map(found.get("matchLabels"), f"{path}.matchLabels")
     for index, expression in enumerate(found.get("matchExpressions") or ()):
         here, operator = f"{path}.matchExpressions[{index}]", expression.get("operator", "")
         if operator not in OPERATORS:
@@ -160,7 +162,7 @@ def selects(found: Obj, labels: Obj) -> bool:
 
 
 def _holds(expression: Obj, labels: Obj) -> bool:
-    key, values = expression.get("key"), expression.get("values") or ()
+    key, values = expression.get("key", ""), expression.get("values") or ()
     match expression.get("operator"):
         case "In":
             return labels.get(key) in values
@@ -195,11 +197,7 @@ def _strategy(strategy: Obj, path: str, known: tuple[str, ...]) -> Iterator[Fiel
 
 def _int_or_percent(value: Any, path: str) -> Iterator[FieldError]:
     if isinstance(value, str) and not PERCENT.fullmatch(value):
-        yield invalid(
-            path,
-            value,
-            "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
-        )
+        yield invalid(path, value, NO_PERCENT)
     elif isinstance(value, int) and value < 0:
         yield invalid(path, value, NOT_NEGATIVE)
 
