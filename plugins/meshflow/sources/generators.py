@@ -48,7 +48,7 @@ def generate(
 
 def suffix(obj: Obj) -> str:
     """The hash that ends the name."""
-    essence: Obj = {"kind": obj["kind"], "name": obj["metadata"]["name"], "data": obj.get("data") or {}}
+    essence: Obj = {"kind": obj["kind"], "name": obj["metadata"]["name"], "data": obj.get("data") or ""}
     if obj["kind"] == "Secret":
         essence["type"] = obj["type"]
     elif obj.get("binaryData"):
