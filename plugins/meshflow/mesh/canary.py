@@ -246,9 +246,8 @@ def _blame(happened: tuple[Step, ...]) -> str:
     failed = timeline.failed_checks(happened)
     if failed:
         last = failed[-1]
-        times = sum(step.count for step in happened if step.kind is last.kind)
         figures = f" was {last.figures()}" if last.figures() else f": {last.message}"
-        return f", because {last.check or 'a check'}{figures} ({times} failed checks)"
+        return f", because {last.check or 'a check'}{figures} ({timeline.failures(happened)} failed checks)"
     words = [step.message for step in happened if step.kind in (timeline.StepKind.NOT_READY, timeline.StepKind.FAILED)]
     return f", because of: {words[-1]}" if words else ""
 

@@ -157,8 +157,9 @@ def merge(known: Iterable[Step], found: Iterable[Step]) -> tuple[Step, ...]:
 
 def read(event: Obj) -> Step:
     """One Event as a step; a message that no pattern knows is a NOTE."""
-    message = str(event.get("message") or "").removeprefix(COMBINED).strip()
-    time, count = _time(event), _count(event)
+    said = str(event.get("message") or "").strip()
+    message = said.removeprefix(COMBINED)
+    time, count = _time(event), 1 if message != said else _count(event)  # a folded Event counts all of its kind
     for kind, check, pattern in PATTERNS:
         found = pattern.search(message)
         if found:
@@ -177,6 +178,15 @@ def failed_checks(timeline: Iterable[Step]) -> tuple[Step, ...]:
             last.pop(name, None)
             last[name] = step
     return tuple(last.values())
+
+
+def failures(timeline: Iterable[Step]) -> int:
+    """How many checks failed. A repeated message is one Event that grows, so of each only the highest count counts."""
+    counts: dict[str, int] = {}
+    for step in timeline:
+        if step.kind is StepKind.FAILED_CHECK:
+            counts[step.message] = max(step.count, counts.get(step.message, 0))
+    return sum(counts.values())
 
 
 def milliseconds(duration: str) -> float:
