@@ -72,10 +72,6 @@ class Kubelet(Controller):
         self._runs: dict[str, Run] = {}  # uid → run
         self._addresses = itertools.count(2)
 
-    @property
-    def behaviour(self) -> Behaviours:
-        return self.behaviours
-
     def look_at_everything(self) -> None:
         for run in self._runs.values():
             self.wake(run.pod["metadata"]["namespace"], run.pod["metadata"]["name"])

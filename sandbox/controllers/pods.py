@@ -42,19 +42,12 @@ def moment(timestamp: str) -> datetime:
     return datetime.strptime(timestamp, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
-def order_of_deletion(pod: Obj) -> tuple[bool, bool, bool, str]:
-    """Sort key: without a node first, then pending, then not ready, then the oldest of what is left last."""
-    return (
-        bool((pod.get("spec") or {}).get("nodeName")),
-        phase(pod) == "Running",
-        ready(pod),
-        _reverse(pod["metadata"].get("creationTimestamp", "")),
+def by_dispensability(found: list[Obj]) -> list[Obj]:
+    """In the order of their deletion: without a node first, then pending, then not ready, then the youngest."""
+    youngest_first = sorted(found, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), reverse=True)
+    return sorted(
+        youngest_first, key=lambda pod: (bool(pod["spec"].get("nodeName")), phase(pod) == "Running", ready(pod))
     )
-
-
-def _reverse(text: str) -> str:
-    """Text that sorts the other way round."""
-    return "".join(chr(0x10FFFF - ord(letter)) for letter in text)
 
 
 def from_template(template: Obj, owner: Obj, owner_reference: Obj, *, name: str | None = None) -> Obj:

@@ -42,7 +42,7 @@ class ReplicaSets(Controller):
             except ApiError as error:
                 self.recorder.warning(replica_set, "FailedCreate", f"Error creating: {error.message}")
                 return error
-        for pod in sorted(own, key=pods.order_of_deletion)[: max(0, -missing)]:
+        for pod in pods.by_dispensability(own)[:-missing] if missing < 0 else ():
             metadata = pod["metadata"]
             await self.client.delete("v1", "Pod", metadata["name"], metadata["namespace"], uid=metadata["uid"])
             self.recorder.normal(replica_set, "SuccessfulDelete", f"Deleted pod: {metadata['name']}")
@@ -68,7 +68,8 @@ class ReplicaSets(Controller):
     def _status(self, replica_set: Obj, own: list[Obj], failure: ApiError | None) -> tuple[Obj, float | None]:
         running = [pod for pod in own if pods.active(pod)]
         settle = self.clock.scaled(replica_set["spec"].get("minReadySeconds", 0))
-        ages = [pods.ready_for(pod, self.clock.now()) for pod in running if pods.ready(pod)]
+        now, ready = self.clock.now(), [pod for pod in running if pods.ready(pod)]
+        ages = [pods.ready_for(pod, now) for pod in ready] if settle else [0.0] * len(ready)
         template = replica_set["spec"]["template"]["metadata"].get("labels") or {}
         labelled = [pod for pod in running if selectors.includes(selectors.labels_of(pod), template)]
         counts = {
