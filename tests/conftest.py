@@ -1,0 +1,89 @@
+"""What several folders share: a simulated cluster, a client for it, and a namespace of one's own.
+
+The sandbox is started once for the session, at twenty times the speed of real time, and only when a test asks for it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from meshflow.clients.kube import Kube
+
+ROOT = Path(__file__).resolve().parents[1]
+SPEED = 20
+
+
+class Sandbox(NamedTuple):
+    """A running sandbox cluster. `facts` are those of its state file: server, token, ca, registry, charts…"""
+
+    kubeconfig: Path
+    state: Path
+    facts: dict[str, Any]
+
+    @property
+    def control(self) -> str:
+        """The URL that the control API is under."""
+        return f"{self.facts['server']}/_sandbox"
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """One request to the control API, as the command line makes it."""
+        from sandbox import cli
+
+        return cli.call(self.state, method, path, body)
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A cluster with the CRDs of Istio and Flagger. Shared: use a namespace of your own, leave nothing cluster-wide."""
+    yield from running_sandbox(tmp_path_factory.mktemp("sandbox"), "--speed", str(SPEED), "--crds")
+
+
+def running_sandbox(folder: Path, *options: str) -> Iterator[Sandbox]:
+    """Start a sandbox with these options, yield it, stop it. For tests that need one of their own."""
+    command = [sys.executable, "-m", "sandbox", "up", "--port", "0", "--state", str(folder), *options]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL)
+    assert process.stdout is not None
+    try:
+        process.stdout.readline()  # it prints its address once it answers
+        if not (folder / "state.json").exists():
+            pytest.fail(f"the sandbox did not start: {(folder / 'log').read_text()[-2000:]}")
+        facts = json.loads((folder / "state.json").read_text())
+        yield Sandbox(Path(facts["kubeconfig"]), folder, facts)
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture
+async def kube(sandbox: Sandbox) -> AsyncIterator[Kube]:
+    """A client of the shared sandbox."""
+    from meshflow.clients.kube import kube_from_config
+
+    async with kube_from_config(sandbox.kubeconfig, cluster="sandbox") as client:
+        yield client
+
+
+@pytest.fixture
+async def namespace(kube: Kube) -> AsyncIterator[str]:
+    """A namespace of the test's own; deleted afterwards, without waiting for it."""
+    from meshflow.objects.reference import Reference
+
+    name = f"test-{uuid.uuid4().hex[:10]}"
+    await kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    yield name
+    await kube.delete(Reference("", "Namespace", None, name))
