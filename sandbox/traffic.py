@@ -15,21 +15,25 @@ Not modelled: requests refused by AuthorizationPolicies, retries, circuit breake
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sandbox import flows, telemetry, topology
+from sandbox import cli, control, flows, telemetry, topology
+from sandbox.control import Route
 from sandbox.flows import Security
 from sandbox.metrics import Metrics
 from sandbox.telemetry import PODS_JOB, Behaviour, Leg, pod_target
 from sandbox.topology import Service, Topology, Workload
 
 if TYPE_CHECKING:
+    from sandbox.api.replies import Request
     from sandbox.client import Client
     from sandbox.clock import Clock
+    from sandbox.cluster import Cluster
 
 PACE = 0.5  # real seconds between two steps
 DEFAULT_RPS = 20.0  # for each Service that has a proxy behind it
@@ -119,6 +123,18 @@ class Traffic:
     def add_load(self, load: Load) -> None:
         """Start a load test; one from the same source to the same Service is replaced."""
         self.loads = [x for x in self.loads if (x.source, x.namespace, x.service) != (load.source, *load[:2])] + [load]
+
+    def loaded(self, namespace: str, service: str, source: tuple[str, str]) -> bool:
+        """Whether a load test from `source` to the Service is running."""
+        now = self.clock.now()
+        return any(
+            load[:2] == (namespace, service) and load.source == source and load.until > now for load in self.loads
+        )
+
+    def ready(self, namespace: str, service: str) -> bool:
+        """Whether somebody answered behind the Service at the last step."""
+        found = self.topology.services.get((namespace, service))
+        return found is not None and bool(self.topology.behind(found))
 
     async def run(self, client: Client) -> None:
         """Step until cancelled."""
@@ -224,3 +240,65 @@ def _key(image: str) -> str:
     head, _, rest = image.partition("@")[0].partition("/")
     is_host = bool(rest) and ("." in head or ":" in head or head == "localhost")
     return rest if is_host else image.partition("@")[0]
+
+
+def control_routes(cluster: Cluster) -> list[Route]:
+    """Rates over the control API. `namespace` may be left out where only one Service has the name."""
+    traffic = cluster.traffic
+
+    async def show(_: Request) -> Any:
+        services = traffic.topology.services.values()
+        rates = {f"{s.namespace}/{s.name}": rate for s in services if (rate := traffic.rate(s))}
+        loads = [{**load._asdict(), "until": load.until.isoformat()} for load in traffic.loads]
+        return {"rates": rates, "loads": loads, "edges": [edge._asdict() for edge in traffic.edges]}
+
+    async def change(request: Request) -> Any:
+        body = control.body_of(request)
+        rps = body.get("rps")
+        if rps is not None and (not isinstance(rps, int | float) or rps < 0):
+            raise control.Refused("'rps' must be a number of at least 0, or null for the default")
+        await traffic.catch_up(cluster.client("traffic"))
+        namespace, name = _found(traffic, control.text(body, "service"), body.get("namespace"))
+        traffic.set_rate(namespace, name, rps)
+        return {
+            "service": name,
+            "namespace": namespace,
+            "rps": traffic.rate(traffic.topology.services[namespace, name]),
+        }
+
+    return [
+        Route("GET", "traffic", show, "requests per second by Service, load tests, and who calls whom"),
+        Route("POST", "traffic", change, "set a rate: {service, namespace, rps}; rps null gives the default again"),
+    ]
+
+
+def _found(traffic: Traffic, service: str, namespace: str | None) -> tuple[str, str]:
+    """The Service that is meant, as (namespace, name). Raises Refused."""
+    first, _, rest = service.partition("/")
+    namespace, name = (first, rest) if rest else (namespace, service)
+    found = [key for key in traffic.topology.services if key[1] == name and namespace in (None, key[0])]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise control.Refused(f"Service {name} is in several namespaces: {', '.join(sorted(n for n, _ in found))}")
+    raise control.Refused(f"there is no Service {service}" + (f" in namespace {namespace}" if namespace else ""))
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("service", nargs="?", help="a Service, as NAME or NAMESPACE/NAME; without one: show all rates")
+    parser.add_argument("--rps", type=float, help="requests per second (without: the default rate again)")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.service is None:
+        found = cli.call(arguments.state, "GET", "traffic")
+        for name, rps in found["rates"].items():
+            print(f"{name}: {rps:g} requests/s")
+        return 0
+    body = {"service": arguments.service, "rps": arguments.rps}
+    found = cli.call(arguments.state, "POST", "traffic", body)
+    print(f"{found['namespace']}/{found['service']}: {found['rps']:g} requests/s")
+    return 0
+
+
+VERBS = [cli.Verb("traffic", "set or show the requests per second of a Service", _arguments, _run)]

@@ -1,0 +1,111 @@
+"""A real Prometheus as a child process, on loopback, with its data in a temporary folder.
+
+It scrapes the sandbox every second, so every answer is the real one's. The process is ours alone: it is stopped by
+its id when the stand-in sleeps, and by the kernel when the sandbox dies (Linux).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import logging
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx
+
+from sandbox.metrics import Metrics
+from sandbox.serving import HOST, Listener
+from sandbox.standins.prometheus import scrape
+
+log = logging.getLogger(__name__)
+
+READY_WITHIN = 15.0  # real seconds
+STOP_WITHIN = 5.0
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+
+
+class Child:
+    """One Prometheus and the loopback server that it scrapes."""
+
+    def __init__(self, binary: str, metrics: Metrics) -> None:
+        self._binary = binary
+        self._pages = Listener(scrape.app(metrics))
+        self._folder = Path(tempfile.mkdtemp(prefix="sandbox-prometheus-"))
+        self._process: asyncio.subprocess.Process | None = None
+        self.url = ""
+
+    async def start(self) -> None:
+        """Start both. Raises OSError when Prometheus does not get ready; `stop` cleans up in any case."""
+        await self._pages.start()
+        port = _free_port()
+        self.url = f"http://{HOST}:{port}"
+        config = self._folder / "prometheus.yml"
+        config.write_text(json.dumps(_config(self._pages.port, port)))
+        self._process = await asyncio.create_subprocess_exec(
+            self._binary,
+            f"--config.file={config}",
+            f"--storage.tsdb.path={self._folder / 'data'}",
+            "--storage.tsdb.retention.time=2h",
+            f"--web.listen-address={HOST}:{port}",
+            "--log.level=error",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+        )
+        await self._until_ready()
+
+    async def stop(self) -> None:
+        """End the process and the server, and remove the data."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.terminate()
+            try:
+                await asyncio.wait_for(self._process.wait(), STOP_WITHIN)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+        await self._pages.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _until_ready(self) -> None:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            for _ in range(int(READY_WITHIN / 0.1)):
+                if self._process is None or self._process.returncode is not None:
+                    break
+                try:
+                    if (await client.get(f"{self.url}/-/ready")).status_code == 200:
+                        return
+                except httpx.TransportError:
+                    pass  # not listening yet
+                await asyncio.sleep(0.1)
+        raise OSError(f"{self._binary} did not get ready within {READY_WITHIN:g} s")
+
+
+def _config(pages: int, port: int) -> dict[str, object]:
+    """Prometheus' configuration; JSON is YAML."""
+    interval = f"{scrape.INTERVAL:g}s"
+    found = {"url": f"http://{HOST}:{pages}/targets", "refresh_interval": "1s"}
+    own = {"targets": [f"{HOST}:{port}"], "labels": {"instance": scrape.SELF.instance}}
+    return {
+        "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": "1m"},
+        "scrape_configs": [
+            {"job_name": scrape.SELF.job, "static_configs": [own]},
+            {"job_name": "kubernetes-pods", "http_sd_configs": [found]},
+        ],
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        return int(listener.getsockname()[1])
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
