@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from meshflow.objects.reference import Reference
     from meshflow.plan.model import Plan
     from meshflow.plan.stages import Stage
+    from meshflow.settings import GeneratedSecret
 
 GRACE = 2.0  # seconds that a stage may take before the task gives its slot back: a deferral costs about as much
 
@@ -100,8 +101,9 @@ class Apply(MeshOperator):
         }
 
     async def _stages(self, kube: Kube, context: Context, first: int) -> tuple[Plan, Waiting | None, dict[str, str]]:
-        from meshflow.engine import applier
-        from meshflow.plan.stages import stages
+        from meshflow.engine import applier, credentials
+        from meshflow.plan.model import Action
+        from meshflow.plan.stages import MAIN, stages
 
         request = context["ti"].xcom_pull(task_ids=self.request_task) if self.request_task else None
         plan, objects = await plan_one(kube, self.mesh, self.bundle, self.rendered(context), request=request)
@@ -110,6 +112,9 @@ class Apply(MeshOperator):
         written: dict[str, str] = {}
         order = stages(objects)
         for number, stage in list(enumerate(order))[first:]:
+            if stage.name == MAIN:  # the namespaces exist by now
+                created = await credentials.ensure(kube, self._secrets())
+                written |= {str(reference): Action.CREATE.value for reference in created}
             for done in await applier.apply(kube, objects, plan, stage=stage):
                 written[str(done.reference)] = done.action.value
             last = number == len(order) - 1
@@ -118,6 +123,11 @@ class Apply(MeshOperator):
         for done in await applier.finish(kube, objects, plan, allow_prune=self._approved(context)):
             written[str(done.reference)] = done.action.value
         return plan, None, written
+
+    def _secrets(self) -> Sequence[GeneratedSecret]:
+        """Those that the phase needs; none for a service."""
+        phase = self.mesh.phases.get(bundles.set_name(self.bundle))
+        return phase.secrets if phase else ()
 
     def rendered(self, context: Context) -> Any:
         """The bundle as the run rendered it."""
