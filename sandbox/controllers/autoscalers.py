@@ -1,7 +1,7 @@
 """HorizontalPodAutoscalers, on a measure that somebody sets: there is nothing to measure in a sandbox.
 
-`utilisation[namespace, target name]` is the percentage of the request that the pods use. Without an entry they use just
-what the autoscaler wants, so that only its bounds count.
+`load[namespace, target name]` is what all pods of a target use together, in per cent of one pod's request: 320 are two pods
+at 160 % or four at 80 %. Without an entry they use just what the autoscaler wants, so that only its bounds count.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ class Autoscalers(Controller):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.recorder = events.Recorder(self.client, self.clock, "horizontal-pod-autoscaler")
-        self.utilisation: dict[tuple[str, str], float] = {}
+        self.load: dict[tuple[str, str], float] = {}
         self._targets: dict[Key, Key] = {}  # autoscaler → target
 
     def measure(self, namespace: str, target: str, percent: float | None) -> None:
-        """Set, or with None forget, what the pods of a target use."""
+        """Set, or with None forget, the load of a target."""
         if percent is None:
-            self.utilisation.pop((namespace, target), None)
+            self.load.pop((namespace, target), None)
         else:
-            self.utilisation[namespace, target] = percent
+            self.load[namespace, target] = percent
         self._wake_those_of(Key(namespace, target))
 
     def seen(self, row: Watched, obj: Obj) -> None:
@@ -60,16 +60,16 @@ class Autoscalers(Controller):
             await self._write(hpa, *self._without_target(hpa))
             return None
         current = int(target["spec"].get("replicas", 1))
-        used = self.utilisation.get((namespace, reference["name"]), goal(hpa))
         if current == 0:
             await self._write(hpa, *self._disabled(hpa))
             return None
-        raw = math.ceil(current * used / goal(hpa) - 0.1) if goal(hpa) else current
+        load = self.load.get((namespace, reference["name"]), current * goal(hpa))
+        raw = math.ceil(load / goal(hpa))
         wanted = max(hpa["spec"].get("minReplicas", 1), min(hpa["spec"]["maxReplicas"], raw))
         if wanted != current:
             await self._scale(hpa, target, wanted)
         observed = int((target.get("status") or {}).get("replicas", 0))
-        await self._write(hpa, *self._active(hpa, observed, raw, wanted, used))
+        await self._write(hpa, *self._active(hpa, observed, raw, wanted, load / current))
         return None
 
     async def _scale(self, hpa: Obj, target: Obj, wanted: int) -> None:

@@ -238,7 +238,7 @@ class Kubelet(Controller):
         sandbox = any(seen.moment and seen.moment.does is not Does.PULLING for seen in [*init, *main])
         if sandbox:
             status |= {"podIP": run.address, "podIPs": [{"ip": run.address}]}
-        told = partial(pod_status.container_status, pod=pod, initialised=initialised)
+        told = partial(pod_status.container_status, pod=pod)
         if init:
             status["initContainerStatuses"] = [told(seen, init=True) for seen in init]
         status["containerStatuses"] = [told(seen, init=False) for seen in main]

@@ -3,7 +3,7 @@
     controllers = Controllers(server, client=lambda manager: Client(server, manager=manager), certificate=ca)
     task = asyncio.create_task(controllers.run())
 
-`kubelet.behaviours`, `balancers.address` and `autoscalers.utilisation` are the knobs for faults and stand-ins.
+`kubelet.behaviours`, `balancers.address` and `autoscalers.load` are the knobs for faults and stand-ins.
 """
 
 from __future__ import annotations

@@ -32,9 +32,10 @@ class Seen(NamedTuple):
         return self.moment is not None and self.moment.does is Does.ENDED
 
 
-def container_status(seen: Seen, *, pod: Obj, init: bool, initialised: bool) -> Obj:
+def container_status(seen: Seen, *, pod: Obj, init: bool) -> Obj:
     """One entry of containerStatuses or initContainerStatuses."""
     moment = seen.moment
+    follows = not init and bool(pod["spec"].get("initContainers"))
     running = moment is not None and moment.does is Does.RUNNING and not seen.stopped
     status: Obj = {
         "name": seen.spec["name"],
@@ -43,7 +44,7 @@ def container_status(seen: Seen, *, pod: Obj, init: bool, initialised: bool) -> 
         "ready": running and bool(moment and moment.ready),
         "started": running,
         "restartCount": seen.restarts + (moment.restarts if moment else 0),
-        "state": _state(seen, pod=pod, waits="ContainerCreating" if init or initialised else "PodInitializing"),
+        "state": _state(seen, pod=pod, waits="PodInitializing" if follows else "ContainerCreating"),
         "lastState": _last_state(seen),
     }
     if init and not seen.sidecar:
