@@ -5,7 +5,7 @@ Reading order: errors, merge, json_patch, strategic; then for server-side apply 
     merge.apply(obj, patch) -> Obj
         RFC 7386; raises BadPatch (400) when the patch is no object.
     json_patch.apply(obj, operations) -> Obj
-        RFC 6902; raises BadPatch (400) when it is no list of operations, DoesNotApply (422) when one cannot be carried out.
+        RFC 6902; raises BadPatch (400) when it is no list of operations, DoesNotApply (422) when one does not apply.
     strategic.apply(node, obj, patch) -> Obj
         with $patch, $setElementOrder, $retainKeys, $deleteFromPrimitiveList; raises BadPatch (400).
     None of them changes its arguments. The result still has to be decoded (schema.decode.decode) and defaulted.
@@ -22,8 +22,8 @@ Reading order: errors, merge, json_patch, strategic; then for server-side apply 
         (409: .message, .causes = list of FieldError), NotTyped (500: unknown field, wrong type, duplicate key),
         BadPatch (400: managedFields in the body).
 
-    `foreign`: paths of fields (tuples of names) that the endpoint does not write: status for the main resource of a kind
-    with a status, everything but status for /status. They are not owned; the caller puts them back.
+    `foreign`: paths of fields (tuples of names) that the endpoint does not write: status for the main resource of a
+    kind with a status, everything but status for /status. They are not owned; the caller puts them back.
 
     managed.same_but_times(old, new) -> bool
         equal apart from times in managedFields and resourceVersion: a no-op, nothing is to be written.

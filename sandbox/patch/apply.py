@@ -62,11 +62,11 @@ def server_side_apply(
     base = bare(live) if live is not None else blank(node, applied)
     managers = _managers(live, base, node=node, api_version=api_version, now=now)
     before = managers.get(who)
-    mine = difference(without(typed.fields(node, applied), foreign), STRIPPED)
-    managers[who] = Owned(mine, api_version, before.time if before else None)
+    wanted = without(typed.fields(node, applied), foreign)
+    managers[who] = Owned(difference(wanted, STRIPPED), api_version, before.time if before else None)
     merged = typed.merge(node, base, applied)
-    if before is not None:
-        merged = typed.prune(node, merged, before.fields, _all(managers))
+    if before is not None:  # with the name and the like in `wanted`, or metadata would go with its last label
+        merged = typed.prune(node, merged, before.fields, union(wanted, _all(managers)))
     managers = _settle(managers, who, base, merged, node=node, force=force, foreign=foreign)
     if merged != base and who in managers:
         managers[who] = Owned(managers[who].fields, api_version, now)

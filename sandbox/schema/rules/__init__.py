@@ -4,5 +4,7 @@ Reading order: names (the alphabets of names and labels), metadata, structural (
 the built-in kinds, a file per family: pods, workloads, config, cluster, definitions; table says which kind has which
 rule.
 
+What an update may not change is the business of sandbox/builtin, except for definitions, jobs and storage.
+
 A rule is a generator of FieldErrors over (object, stored object or None). All errors of an object are found together.
 """

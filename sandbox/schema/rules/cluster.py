@@ -44,8 +44,6 @@ def role_binding(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
             yield not_supported(f"{here}.kind", subject.get("kind", ""), SUBJECTS)
         elif subject["kind"] == "ServiceAccount" and not subject.get("namespace"):
             yield required(f"{here}.namespace")
-    if old is not None and reference != old.get("roleRef"):
-        yield invalid("roleRef", reference, "cannot change roleRef")
 
 
 def webhooks(obj: Obj, old: Obj | None) -> Iterator[FieldError]:

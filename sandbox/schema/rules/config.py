@@ -1,4 +1,4 @@
-"""ConfigMaps, Secrets, volume claims, leases."""
+"""ConfigMaps, Secrets, volume claims."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from sandbox.schema.errors import FieldError, duplicate, forbidden, invalid, req
 from sandbox.schema.node import Obj
 from sandbox.schema.rules import names
 
-LOCKED = "field is immutable when `immutable` is set"
 NEEDED = {
     "kubernetes.io/tls": ("tls.crt", "tls.key"),
     "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
@@ -23,7 +22,6 @@ def config_map(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
         for key in keys:
             yield from (invalid(f"{field}[{key}]", key, text) for text in names.config_key(key))
     yield from (duplicate(f"data[{key}]", key) for key in data if key in binary)
-    yield from _locked(obj, old, "data", "binaryData")
 
 
 def secret(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
@@ -31,17 +29,6 @@ def secret(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
     for key in data:
         yield from (invalid(f"data[{key}]", key, text) for text in names.config_key(key))
     yield from (required(f"data[{key}]") for key in NEEDED.get(str(kind), ()) if key not in data)
-    if old is not None and kind != old.get("type"):
-        yield invalid("type", kind, "field is immutable")
-    yield from _locked(obj, old, "data")
-
-
-def _locked(obj: Obj, old: Obj | None, *fields: str) -> Iterator[FieldError]:
-    if old is None or not old.get("immutable"):
-        return
-    if not obj.get("immutable"):
-        yield forbidden("immutable", LOCKED)
-    yield from (forbidden(field, LOCKED) for field in fields if obj.get(field) != old.get(field))
 
 
 def volume_claim(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
@@ -59,13 +46,3 @@ def volume_claim(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
                 "spec is immutable after creation except resources.requests and volumeAttributesClassName for "
                 "bound claims",
             )
-
-
-def lease(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
-    spec = obj.get("spec") or {}
-    if "leaseDurationSeconds" in spec and spec["leaseDurationSeconds"] <= 0:
-        yield invalid("spec.leaseDurationSeconds", spec["leaseDurationSeconds"], "must be greater than 0")
-    if spec.get("leaseTransitions", 0) < 0:
-        yield invalid("spec.leaseTransitions", spec["leaseTransitions"], "must be greater than or equal to 0")
-    if spec.get("holderIdentity") == "" and "holderIdentity" in spec:
-        yield invalid("spec.holderIdentity", "", "must not be empty")

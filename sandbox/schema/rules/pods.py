@@ -8,7 +8,6 @@ from typing import Any
 from sandbox.schema import quantity
 from sandbox.schema.errors import FieldError, duplicate, forbidden, invalid, not_found, not_supported, required
 from sandbox.schema.node import Obj
-from sandbox.schema.plain import copied
 from sandbox.schema.rules import metadata, names
 
 RESTARTS = ("Always", "OnFailure", "Never")
@@ -19,18 +18,11 @@ HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
 PORTS = range(1, 65536)
 NOT_NEGATIVE = "must be greater than or equal to 0"
 BAD_PORT = "must be between 1 and 65535, inclusive"
-MUTABLE = (
-    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
-)
 
 
 def pod(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
-    """A pod; once there, little but its images may change."""
+    """A pod."""
     yield from spec(obj.get("spec") or {}, "spec")
-    if old is not None and _frozen(obj) != _frozen(old):
-        yield forbidden("spec", MUTABLE)
 
 
 def template(found: Obj | None, path: str) -> Iterator[FieldError]:
@@ -197,19 +189,3 @@ def _probe(probe: Obj, path: str) -> Iterator[FieldError]:
         port = (probe.get(handler) or {}).get("port", 0)
         if handler in probe and isinstance(port, int) and port not in PORTS:
             yield invalid(f"{path}.{handler}.port", port, BAD_PORT)
-
-
-def _frozen(obj: Obj) -> Obj:
-    """The part of a pod's spec that stays as it is."""
-    frozen: Obj = copied(obj.get("spec") or {})
-    gated = bool(frozen.get("schedulingGates"))
-    for name in ("activeDeadlineSeconds", "tolerations", "schedulingGates", "ephemeralContainers", "nodeName"):
-        frozen.pop(name, None)
-    if frozen.get("terminationGracePeriodSeconds") == 1:
-        frozen.pop("terminationGracePeriodSeconds")
-    if gated:
-        for name in ("nodeSelector", "affinity"):
-            frozen.pop(name, None)
-    for container in [*(frozen.get("containers") or ()), *(frozen.get("initContainers") or ())]:
-        container.pop("image", None)
-    return frozen

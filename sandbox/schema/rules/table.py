@@ -17,7 +17,6 @@ RULES: dict[tuple[str, str], Rule] = {
     ("", "ConfigMap"): config.config_map,
     ("", "Secret"): config.secret,
     ("", "PersistentVolumeClaim"): config.volume_claim,
-    ("coordination.k8s.io", "Lease"): config.lease,
     ("apps", "Deployment"): workloads.deployment,
     ("apps", "ReplicaSet"): workloads.replica_set,
     ("apps", "StatefulSet"): workloads.stateful_set,

@@ -14,19 +14,6 @@ from sandbox.schema.rules.pods import NOT_NEGATIVE
 IMMUTABLE = "field is immutable"
 OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 PERCENT = re.compile(r"\d+%")
-STATEFUL = (
-    "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
-    "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
-)
-STATEFUL_MUTABLE = (
-    "replicas",
-    "template",
-    "ordinals",
-    "updateStrategy",
-    "revisionHistoryLimit",
-    "persistentVolumeClaimRetentionPolicy",
-    "minReadySeconds",
-)
 NO_PERCENT = (
     "a valid percent string must be a numeric string followed by an ending '%' "
     "(e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
@@ -42,7 +29,6 @@ def deployment(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
     deadline, ready = spec.get("progressDeadlineSeconds"), spec.get("minReadySeconds", 0)
     if deadline is not None and 0 <= deadline <= ready:
         yield invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds")
-    yield from _immutable(obj, old, "selector")
 
 
 def replica_set(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
@@ -50,7 +36,6 @@ def replica_set(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
     yield from _counts(spec, "replicas", "minReadySeconds")
     yield from _selected(spec)
     yield from _always(spec)
-    yield from _immutable(obj, old, "selector")
 
 
 def daemon_set(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
@@ -58,7 +43,6 @@ def daemon_set(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
     yield from _counts(spec, "minReadySeconds", "revisionHistoryLimit")
     yield from _selected(spec)
     yield from _always(spec)
-    yield from _immutable(obj, old, "selector")
 
 
 def stateful_set(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
@@ -66,10 +50,6 @@ def stateful_set(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
     yield from _counts(spec, "replicas", "minReadySeconds", "revisionHistoryLimit")
     yield from _selected(spec)
     yield from _always(spec)
-    if old is not None:
-        before = old.get("spec") or {}
-        if any(spec.get(key) != before.get(key) for key in {**spec, **before} if key not in STATEFUL_MUTABLE):
-            yield forbidden("spec", STATEFUL)
 
 
 def job(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
