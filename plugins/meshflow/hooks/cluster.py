@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from meshflow import errors, settings
+from meshflow import complaints, errors, settings
 
 if TYPE_CHECKING:
     from meshflow.clients.kube import Kube
@@ -39,7 +39,7 @@ class ClusterHook(BaseHook):
         mesh = settings.load()
         if self.cluster not in mesh.clusters:
             raise errors.InvalidInput(
-                f"no such cluster{settings.suggestion(self.cluster, mesh.clusters)}",
+                f"no such cluster{complaints.suggestion(self.cluster, mesh.clusters)}",
                 where="parameter",
                 field="cluster",
                 value=self.cluster,
