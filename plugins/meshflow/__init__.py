@@ -1,5 +1,5 @@
 """Meshflow: plans, applies, gates and records what puts an application on an Istio mesh.
 
 Reading order: errors, settings, objects, plan, health, mesh, gates, release (pure rules);
-clients, sources (I/O); engine (rules and I/O together, without Airflow); hooks, operators, sensors, triggers, web (Airflow).
+clients, sources (I/O); engine (both put together, without Airflow); hooks, operators, sensors, triggers, web (Airflow).
 """

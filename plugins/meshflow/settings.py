@@ -225,6 +225,14 @@ class SecretKey(Model):
     key: str
 
 
+class LoginSecret(Model):
+    """A Secret with a name and a password, in the namespace of what it belongs to."""
+
+    name: Name
+    user: str = "admin-user"  # key of the name
+    password: str = "admin-password"  # key of the password
+
+
 class Ingress(Model):
     """The gateway through which clients come."""
 
@@ -245,6 +253,7 @@ class Endpoint(Model):
     url: Url | None = None  # asked directly instead of through the proxy
     connection: str | None = None  # Airflow connection with the login, if it wants one
     token: SecretKey | None = None  # Secret in the cluster that holds the token to log in with
+    login: LoginSecret | None = None  # Secret in the cluster that holds the name and password to log in with
 
 
 class Drift(Model):

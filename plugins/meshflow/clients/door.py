@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import httpx
 
+from meshflow.clients import transport
 from meshflow.clients.kube import Kube, Response
 from meshflow.errors import Forbidden, MeshflowError, NotFound, Rejected, ServerBusy, Unauthorized, Unreachable, shorten
 
@@ -95,7 +96,7 @@ class DirectDoor:
             raise Unreachable(
                 f"{self.name} does not answer: {reason}. Check the URL in mesh.yaml and the network", target=self.name
             ) from error
-        return Response(answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, answer.content)
+        return Response(answer.status_code, transport.header_map(answer.headers.multi_items()), answer.content)
 
 
 async def json_of(door: Door, path: str, *, params: Mapping[str, str] | None = None) -> Any:

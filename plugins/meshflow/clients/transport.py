@@ -13,7 +13,7 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -161,7 +161,7 @@ async def _read(request: Request, response: aiohttp.ClientResponse) -> Answer:
         body = await response.read()
     except _NETWORK_ERRORS as error:
         raise _unreachable(request, error) from error
-    return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, body)
+    return Answer(response.status, header_map(response.headers.items()), body)
 
 
 async def _lines(request: Request, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
@@ -193,3 +193,12 @@ def _unreachable(request: Request, error: BaseException) -> Unreachable:
     return Unreachable(
         f"{subject.cluster}: no connection to {subject.host} to {subject}: {reason}. {step}", target=subject.host
     )
+
+
+def header_map(items: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers by lower-case name. One that came several times, as cookies do, has its values on lines of their own."""
+    headers: dict[str, str] = {}
+    for name, value in items:
+        known = headers.get(name.lower())
+        headers[name.lower()] = value if known is None else f"{known}\n{value}"
+    return headers

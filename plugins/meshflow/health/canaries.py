@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshflow.health.conditions import condition, current, degraded, progressing, status, why
+from meshflow.health.conditions import condition, current, degraded, progressing, status
 from meshflow.health.model import Health
 from meshflow.objects.reference import Obj
 
@@ -17,6 +17,6 @@ def canary(obj: Obj) -> Health:
     if phase in _SETTLED:
         return current(phase)
     if phase == "Failed":
-        return degraded(f"Failed: {why(condition(obj, 'Promoted'))}")
+        return degraded(f"Failed: {(condition(obj, 'Promoted') or {}).get('message') or 'no reason given'}")
     weight, failed = status(obj).get("canaryWeight", 0), status(obj).get("failedChecks", 0)
     return progressing(f"{phase}, canary weight {weight} %, {failed} failed checks")

@@ -18,4 +18,6 @@ def service(obj: Obj) -> Health:
     if spec(obj).get("type") == "ExternalName":
         return current(f"stands for {spec(obj).get('externalName')}")
     address = spec(obj).get("clusterIP")
+    if address == "None":
+        return current("headless")
     return current(f"address {address}") if address else progressing("has no cluster address yet")

@@ -9,11 +9,11 @@ from meshflow.objects.reference import Obj
 
 def deployment(obj: Obj) -> Health:
     """Degraded once the progress deadline has passed."""
+    if waiting := _not_seen(obj):
+        return waiting
     deadline = condition(obj, "Progressing")
     if deadline and deadline.get("reason") == "ProgressDeadlineExceeded":
         return degraded(f"{_ready(obj)}; the progress deadline has passed: {why(deadline)}")
-    if waiting := _not_seen(obj):
-        return waiting
     wanted, counts = _wanted(obj), status(obj)
     total, updated = counts.get("replicas", 0), counts.get("updatedReplicas", 0)
     if holds(obj, "ReplicaFailure"):

@@ -146,7 +146,7 @@ class Judge(DriftOperator):
 
 
 def describe(entry: Entry) -> str:
-    """One line for one object: `PeerAuthentication/istio-system/default configure spec.mtls.mode: …, by kubectl-edit`."""
+    """One line for one object: `Kind/namespace/name configure path: old → new (written by manager at time)`."""
     fields = [
         f"{change.path}: {change.old!r} → {change.new!r}"
         + (f" (written by {change.manager}{f' at {change.time}' if change.time else ''})" if change.manager else "")

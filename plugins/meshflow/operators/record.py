@@ -19,8 +19,9 @@ class Record(MeshOperator):
     """Write the run's record into the chain `chain` and return its hash and place.
 
     It is a teardown: it runs after a failure too, and does not hide it, since the state of a run comes from the other
-    tasks. A record that cannot be written fails the run. `parts` maps words of the record to the tasks whose results
-    they are.
+    tasks. (Airflow lets a teardown either count for the run's state or leave it to the task before it, not both; so a
+    record that cannot be written is a red task in a run that keeps its state.) `parts` maps words of the record to the
+    tasks whose results they are; `outcome` is the task that leaves how a release ended.
     """
 
     template_fields = ("cluster", "chain")
@@ -44,7 +45,7 @@ class Record(MeshOperator):
     def of_run(cls, **kwargs: Any) -> Record:
         """The task `record` as the run's teardown."""
         record = cls(task_id="record", **kwargs)
-        record.as_teardown(on_failure_fail_dagrun=True)
+        record.as_teardown()
         return record
 
     def work(self, context: Context) -> dict[str, Any]:

@@ -21,8 +21,8 @@ MANAGER = "meshflow-restart"
 class Restart(MeshOperator):
     """Restart what lacks the wanted proxy, by the batches of mesh/restart.py.
 
-    After each batch the cluster is looked at again, so a retry or a clear goes on where it stopped. The first batch that
-    does not become healthy ends the task: what comes after it was not touched. Returns {restarted, reported}.
+    After each batch the cluster is looked at again, so a retry or a clear goes on where it stopped. The first batch
+    that does not become healthy ends the task: what comes after it was not touched. Returns {restarted, reported}.
     """
 
     ui_color = "#cfe8cf"

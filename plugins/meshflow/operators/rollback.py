@@ -36,8 +36,8 @@ class ChooseRollback(MeshOperator):
         image = given or previous_image(record.read(store.records(chain)), cluster=self.cluster)
         if image is None:
             raise errors.NotFound(
-                f"No earlier success of {self.service} on {self.cluster} is recorded, so there is nothing to go back to by "
-                "itself. Name the digest or tag in the parameter image."
+                f"No earlier success of {self.service} on {self.cluster} is recorded, so there is nothing to go back "
+                "to. Name the digest or tag in the parameter image."
             )
         self.log.info("%s goes back to %s", self.service, image)
         return {"image": image, "reason": reason}

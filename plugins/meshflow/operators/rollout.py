@@ -162,7 +162,7 @@ class SetImage(ServiceOperator):
 
 
 class Follow(ServiceOperator):
-    """Follow the release by watch until its outcome is known, then say it: green only when the service runs what was asked for.
+    """Follow the release by watch until its outcome is known; green only when the service runs what was asked for.
 
     Without a Canary the outcome is the health of the workload. The decision, with the timeline of weights and failed
     checks, is the XCom `outcome` whatever it is.

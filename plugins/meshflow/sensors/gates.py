@@ -26,7 +26,12 @@ class GateSensor(MeshOperator):
     ui_color = "#e6dcf5"
 
     def __init__(
-        self, *, gates: str, options: Mapping[str, Any] | None = None, patience: timedelta = timedelta(minutes=5), **kwargs: Any
+        self,
+        *,
+        gates: str,
+        options: Mapping[str, Any] | None = None,
+        patience: timedelta = timedelta(minutes=5),
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.gates, self.options, self.patience = gates, dict(options or {}), patience
@@ -42,7 +47,9 @@ class GateSensor(MeshOperator):
             self.log_lines("\n".join(str(verdict) for verdict in verdicts.worst_first() if not verdict.passed))
             self.log.info("Asking again for up to %s", self.patience)
             self.defer(
-                trigger=GatesTrigger.within(self.patience, cluster=self.cluster, gates=self.gates, options=self.options),
+                trigger=GatesTrigger.within(
+                    self.patience, cluster=self.cluster, gates=self.gates, options=self.options
+                ),
                 method_name="resume",
                 timeout=self.patience + timedelta(minutes=1),
             )

@@ -1,10 +1,10 @@
 """One stream per cluster in a triggerer, shared by every trigger that waits on that cluster.
 
 Airflow opens the stream of a key once (`open_shared_stream`) and hands it to all triggers with that key. What flows
-through it are wake-ups, not objects: the `WatchHub` of the cluster holds one list and one watch per resource and scope,
-and a woken trigger looks there at its own objects. So a burst of events can neither overflow the queue of a slow
-subscriber (Airflow fails it at 1024 entries) nor cost a late joiner what came before it. A heartbeat wakes everyone, which is how
-a deadline is noticed while nothing happens.
+through it are wake-ups, not objects: the `WatchHub` of the cluster holds one list and one watch per resource and
+scope, and a woken trigger looks there at its own objects. So a burst of events can neither overflow the queue of a
+slow subscriber (Airflow fails it at 1024 entries) nor cost a late joiner what came before it. A heartbeat wakes
+everyone, which is how a deadline is noticed while nothing happens.
 
 Two rules of Airflow 3.3 shape this: a stream that raises or ends fails every subscriber, so this one does neither; and
 for a deferred task the filter has to return after its event.

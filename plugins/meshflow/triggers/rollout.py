@@ -23,7 +23,9 @@ class RolloutTrigger(ClusterTrigger):
     the triggerer the timeline is read again from the cluster's Events; nothing was kept here that the outcome needs.
     """
 
-    def __init__(self, *, cluster: str, deadline: str, release: Mapping[str, Any], canary_name: str, target: str) -> None:
+    def __init__(
+        self, *, cluster: str, deadline: str, release: Mapping[str, Any], canary_name: str, target: str
+    ) -> None:
         super().__init__(cluster=cluster, deadline=deadline)
         self.release = dict(release)
         self.canary_name, self.target = canary_name, target
@@ -32,9 +34,7 @@ class RolloutTrigger(ClusterTrigger):
         self._said = ""
 
     @classmethod
-    def within(
-        cls, wait: timedelta, *, cluster: str, release: canary.Release, canary_name: str, target: str
-    ) -> Self:
+    def within(cls, wait: timedelta, *, cluster: str, release: canary.Release, canary_name: str, target: str) -> Self:
         """A trigger that gives the rollout up `wait` from now."""
         return cls(
             cluster=cluster,

@@ -1,0 +1,61 @@
+"""Logging in to an add-on and staying logged in by its cookies.
+
+The API server's proxy keeps the Authorization header for itself and passes cookies through, so a login form is the one
+way that works both behind the proxy and at a URL.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from meshflow.clients import door as doors
+from meshflow.clients.door import Door
+from meshflow.clients.kube import Response
+
+
+class SessionDoor:
+    """A door through which every request takes the cookies of one login."""
+
+    def __init__(self, door: Door, cookies: Mapping[str, str]) -> None:
+        self.name = door.name
+        self._door = door
+        self._cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
+
+    async def request(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Response:
+        """As the door's own, logged in."""
+        return await self._door.request(
+            path, params=params, method=method, headers={**(headers or {}), "Cookie": self._cookie}, body=body
+        )
+
+
+async def by_form(door: Door, path: str, fields: Mapping[str, str]) -> SessionDoor:
+    """Log in by a form, as Kiali wants it (`token`). Raises Unauthorized when it is refused."""
+    body = urlencode(fields).encode()
+    return await _login(door, path, body, "application/x-www-form-urlencoded")
+
+
+async def by_json(door: Door, path: str, fields: Mapping[str, str]) -> SessionDoor:
+    """Log in by a JSON document, as Grafana wants it (`user`, `password`). Raises Unauthorized when it is refused."""
+    return await _login(door, path, json.dumps(dict(fields)).encode(), "application/json")
+
+
+async def _login(door: Door, path: str, body: bytes, content_type: str) -> SessionDoor:
+    response = await door.request(path, method="POST", headers={"Content-Type": content_type}, body=body)
+    if response.status >= 300:
+        raise doors.refusal(door, path, response)
+    return SessionDoor(door, _cookies(response.headers.get("set-cookie", "")))
+
+
+def _cookies(header: str) -> dict[str, str]:
+    pairs = (line.partition(";")[0].partition("=") for line in header.splitlines() if line.strip())
+    return {name.strip(): value.strip() for name, _, value in pairs}
