@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from sandbox.latency import BOUNDS, Shape
@@ -56,11 +57,6 @@ class Target(NamedTuple):
     namespace: str = ""
     pod: str = ""
     labels: Labels = ()  # further labels that service discovery adds to each series
-
-    @property
-    def path(self) -> str:
-        """Where the sandbox serves this page; unique among targets."""
-        return f"/scrape/{self.job}/{self.namespace or '-'}/{self.pod or self.instance}"
 
     def all_labels(self) -> dict[str, str]:
         """The labels that Prometheus attaches to each series of the page."""
@@ -123,9 +119,8 @@ class Page:
         for (name, labels), value in self.series.items():
             yield Sample(name, labels, value)
         for (family, labels), histogram in self.histograms.items():
-            for bound, amount in zip(BOUNDS, histogram.counts, strict=True):
-                yield Sample(f"{family}_bucket", (*labels, ("le", f"{bound:g}")), amount)
-            yield Sample(f"{family}_bucket", (*labels, ("le", "+Inf")), histogram.total)
+            for bounded, amount in zip(_bounded(labels), [*histogram.counts, histogram.total], strict=True):
+                yield Sample(f"{family}_bucket", bounded, amount)
             yield Sample(f"{family}_sum", labels, histogram.sum)
             yield Sample(f"{family}_count", labels, histogram.total)
         if self.program is not None:
@@ -140,7 +135,7 @@ class Page:
                 family = family_of(name)
                 kind, meaning = FAMILIES.get(family, ("untyped", "Set by the sandbox."))
                 lines += [f"# HELP {family} {meaning}", f"# TYPE {family} {kind}"]
-            lines.append(f"{name}{_braces(labels)} {_number(value)}")
+            lines.append(line(name, labels, value))
         return "\n".join(lines) + "\n" if lines else ""
 
 
@@ -169,10 +164,6 @@ class Metrics:
         for target in [t for t in self.pages if t.job == job and t not in wanted]:
             del self.pages[target]
 
-    def at(self, path: str) -> Page | None:
-        """The page that is served at `path`."""
-        return next((page for target, page in self.pages.items() if target.path == path), None)
-
     def total(self, name: str, /, **labels: str) -> float:
         """The sum over all pages of the series of `name` with these labels (for status displays and tests)."""
         wanted = labels.items()
@@ -182,6 +173,17 @@ class Metrics:
             for s in p.samples()
             if s.name == name and wanted <= dict(s.labels).items()
         )
+
+
+@lru_cache(maxsize=4096)
+def _bounded(labels: Labels) -> tuple[Labels, ...]:
+    """The labels of a histogram's buckets."""
+    return tuple((*labels, ("le", bound)) for bound in (*(f"{bound:g}" for bound in BOUNDS), "+Inf"))
+
+
+def line(name: str, labels: Labels, value: float) -> str:
+    """One sample in Prometheus' text format."""
+    return f"{name}{_braces(labels)} {_number(value)}"
 
 
 def sorted_labels(labels: Mapping[str, str]) -> Labels:
@@ -204,6 +206,7 @@ def _order(sample: Sample) -> tuple[str, str, Labels, float]:
     return family_of(sample.name), sample.name, others, float(bound.replace("+Inf", "inf")) if bound else 0.0
 
 
+@lru_cache(maxsize=65536)
 def _braces(labels: Labels) -> str:
     return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels) + "}" if labels else ""
 

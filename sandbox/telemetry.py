@@ -1,7 +1,8 @@
 """From requests to series: what the proxies at both ends of a leg would count, under Istio's names and labels.
 
 The proxy of the caller reports as `source` (it does not know how the connection was secured: `unknown`), the one of
-the destination as `destination`. Somebody without a proxy counts nothing, which is why a canary outside the mesh has
+the destination as `destination`, and only this one measures durations here: at the caller they would be the same, for
+twice the series. Somebody without a proxy counts nothing, which is why a canary outside the mesh has
 no success rate.
 """
 
@@ -96,7 +97,6 @@ def _side(side: str, pod: Pod | None, mutual: bool) -> dict[str, str]:
         f"{side}_canonical_service": labels.get("service.istio.io/canonical-name") or app,
         f"{side}_canonical_revision": version if pod else "unknown",
         f"{side}_principal": principal,
-        f"{side}_cluster": "Kubernetes" if pod else "unknown",
     }
 
 
@@ -127,4 +127,5 @@ def _count(page: Page, leg: Leg, answer: Answer, labels: dict[str, str], request
         return
     coded = sorted_labels({**labels, "request_protocol": "http", "response_code": answer.code})
     page.add("istio_requests_total", coded, requests)
-    page.observe("istio_request_duration_milliseconds", coded, requests, answer.shape)
+    if labels["reporter"] == "destination":
+        page.observe("istio_request_duration_milliseconds", coded, requests, answer.shape)

@@ -7,8 +7,8 @@
         ▼   step(topology, elapsed): flows.py shares the requests out by routes, weights and ready pods
     counters and histograms under Istio's names and labels, on the page of the proxy that would count them
 
-A step is pure arithmetic over the elapsed time: the same steps give the same numbers. `run` makes one step every
-`PACE` real seconds, whatever the sandbox's speed, because rates are read by clients with real clocks.
+A step is pure arithmetic over the elapsed time: the same steps give the same numbers. Rates are per real second,
+whatever the sandbox's speed, because they are read by clients with real clocks.
 
 Not modelled: requests refused by AuthorizationPolicies, retries, circuit breakers, and latency of the proxies.
 """
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sandbox.clock import Clock
     from sandbox.cluster import Cluster
 
-PACE = 0.5  # real seconds between two steps
+PACE = 1.0  # real seconds between two steps; each scrape makes one more
 DEFAULT_RPS = 20.0  # for each Service that has a proxy behind it
 QUIET_IMAGES = frozenset({"flagger-loadtester", "flagger"})  # nobody calls these by default
 

@@ -121,13 +121,17 @@ class Story:
         report = self.stack.api.xcom("check_drift", run_id, "detect") or {}
         found = [line for line in report.get("drift", []) if "PeerAuthentication/istio-system/default" in line]
         if state != "failed" or not found:
-            raise Unexpected(f"check_drift ended as {state} and reported {report.get('drift')}: the change was not found")
+            raise Unexpected(
+                f"check_drift ended as {state} and reported {report.get('drift')}: the change was not found"
+            )
         self.say(f"check_drift failed, as it should: {found[0]}", style="yellow")
         self.rows.append(Row("check_drift", "drift found", found[0], seconds))
         run_id, state, seconds = self.run_to_end("check_drift", remediate=True)
         mode = self.stack.cluster.get(POLICY)["spec"]["mtls"]["mode"]
         if state != "success" or mode != "STRICT":
-            raise Unexpected(f"check_drift with Repair ended as {state} and mTLS is {mode}: {self.why('check_drift', run_id)}")
+            raise Unexpected(
+                f"check_drift with Repair ended as {state} and mTLS is {mode}: {self.why('check_drift', run_id)}"
+            )
         self.say("check_drift with Repair: mTLS is STRICT again", style="green")
         self.rows.append(Row("check_drift (repair)", "repaired", "PeerAuthentication/istio-system/default", seconds))
 
@@ -158,8 +162,13 @@ class Story:
         decision = self.stack.api.xcom(dag_id, run_id, "follow", "outcome") or {}
         outcome = decision.get("outcome", "unknown")
         if outcome != expected:
-            raise Unexpected(f"{dag_id} ended as {outcome}, not {expected}: {decision.get('message') or self.why(dag_id, run_id)}")
-        self.say(f"{dag_id}: [bold]{outcome}[/bold]: {decision['message']}", style="green" if expected == "succeeded" else "yellow")
+            raise Unexpected(
+                f"{dag_id} ended as {outcome}, not {expected}: {decision.get('message') or self.why(dag_id, run_id)}"
+            )
+        self.say(
+            f"{dag_id}: [bold]{outcome}[/bold]: {decision['message']}",
+            style="green" if expected == "succeeded" else "yellow",
+        )
         return Row(dag_id, outcome, decision["message"], time.monotonic() - began)
 
     def run_to_end(self, dag_id: str, **conf: Any) -> tuple[str, str, float]:
@@ -189,7 +198,9 @@ class Story:
         objects = ", ".join(f"{number} {action}" for action, number in sorted(counts.items()))
         passed = f"{gates.count('pass')} of {len(gates)} gates" if gates else ""
         outcome = (self.stack.api.xcom(dag_id, run["dag_run_id"], "follow", "outcome") or {}).get("outcome")
-        return Row(dag_id, outcome or run["state"], "; ".join(filter(None, (objects, passed))), run.get("duration") or 0.0)
+        return Row(
+            dag_id, outcome or run["state"], "; ".join(filter(None, (objects, passed))), run.get("duration") or 0.0
+        )
 
     def why(self, dag_id: str, run_id: str) -> str:
         """The sentence of the first failed task, looked for in the runs that this one triggered too."""
@@ -239,7 +250,10 @@ class Progress:
             if self.told.get(key) in ENDED:
                 continue
             for task, item in api.tasks(dag_id, run_id).items():
-                if item["state"] in ("success", "failed", "deferred") and self.told.get((dag_id, task)) != item["state"]:
+                if (
+                    item["state"] in ("success", "failed", "deferred")
+                    and self.told.get((dag_id, task)) != item["state"]
+                ):
                     self.told[(dag_id, task)] = item["state"]
                     self.story.say(f"  {dag_id}: {task} {item['state']}")
             if state in ENDED and self.told.get(key) != state:
@@ -300,9 +314,13 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--exit", action="store_true", help="stop at the end; the exit code tells whether all went as told")
+    parser.add_argument(
+        "--exit", action="store_true", help="stop at the end; the exit code tells whether all went as told"
+    )
     parser.add_argument("--stop", action="store_true", help="stop a demo that still runs")
-    parser.add_argument("--speed", type=float, default=10.0, help="how much faster than real the cluster lives (default 10)")
+    parser.add_argument(
+        "--speed", type=float, default=10.0, help="how much faster than real the cluster lives (default 10)"
+    )
     return parser
 
 

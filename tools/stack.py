@@ -82,7 +82,9 @@ class Stack:
         """Run to the end; StackError with the output when it fails."""
         done = subprocess.run(command, env=self.env, cwd=self.root, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise StackError(f"{' '.join(command[-3:])} failed ({done.returncode}):\n{(done.stdout + done.stderr)[-2000:]}")
+            raise StackError(
+                f"{' '.join(command[-3:])} failed ({done.returncode}):\n{(done.stdout + done.stderr)[-2000:]}"
+            )
         return done.stdout
 
     def stop(self) -> None:
@@ -125,7 +127,9 @@ class Stack:
 
     def _api_is_up(self) -> bool:
         try:
-            warm = httpx.get(f"{self.url}/execution/health", timeout=20)  # builds the task API: else the first task waits
+            warm = httpx.get(
+                f"{self.url}/execution/health", timeout=20
+            )  # builds the task API: else the first task waits
             return warm.status_code == 200 and httpx.get(f"{self.url}/api/v2/version", timeout=5).status_code == 200
         except httpx.HTTPError:
             return False

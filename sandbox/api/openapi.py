@@ -111,6 +111,18 @@ def _with_references(name: str) -> str:
         if one in found or one not in definitions:
             continue
         text = json.dumps(definitions[one])
-        found[one] = json.loads(text.replace(REF, "#/components/schemas/"))
+        found[one] = _single_types(json.loads(text.replace(REF, "#/components/schemas/")))
         waiting += [part.split('"', 1)[0] for part in text.split(REF)[1:]]
     return json.dumps(found) if found else ""
+
+
+def _single_types(schema: Any) -> Any:
+    """Return the schema with `type` as one word: the definitions also allow null, OpenAPI 3.0 knows no lists of types."""
+    if isinstance(schema, list):
+        return [_single_types(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _single_types(inner) for key, inner in schema.items()}
+    if isinstance(found.get("type"), list):
+        found["type"] = next((word for word in found["type"] if word != "null"), "object")
+    return found

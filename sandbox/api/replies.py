@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
+from sandbox.api import protobuf
 from sandbox.api.errors import ApiError, bad_request, unsupported_media_type
 from sandbox.schema import decode
 from sandbox.schema.errors import Malformed
@@ -48,6 +49,8 @@ class Request:
     def parsed(self) -> decode.Parsed:
         """Return the body as data. Raises 415 for an unknown type, 400 for a malformed body."""
         kind = self.content_type
+        if kind == protobuf.CONTENT_TYPE:
+            return decode.Parsed(protobuf.decode(self.body))
         if kind != JSON and kind not in YAML:
             raise unsupported_media_type([JSON, YAML[0]])
         return parsed(self.body, yaml=kind in YAML)

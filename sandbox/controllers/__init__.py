@@ -6,5 +6,6 @@ Reading order: base (the frame of every loop), owners, conditions, events, pods 
   scheduler, kubelet, life, pod_status, behaviour the node, and what may go wrong on it
   endpoints, nodes, autoscalers, budgets          Services' addresses, load balancers, sizes
   namespaces, garbage                             what ends with what
+  tokens                                          Secrets with the token of a ServiceAccount
   manager                                         all of them as one task
 """

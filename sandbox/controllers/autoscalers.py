@@ -1,7 +1,7 @@
 """HorizontalPodAutoscalers, on a measure that somebody sets: there is nothing to measure in a sandbox.
 
-`load[namespace, target name]` is what all pods of a target use together, in per cent of one pod's request: 320 are two pods
-at 160 % or four at 80 %. Without an entry they use just what the autoscaler wants, so that only its bounds count.
+`load[namespace, target name]` is what all pods of a target use together, in per cent of one pod's request: 320 are two
+pods at 160 % or four at 80 %. Without an entry they use just what the autoscaler wants, so that only its bounds count.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from sandbox.controllers.namespaces import Namespaces
 from sandbox.controllers.replicasets import ReplicaSets
 from sandbox.controllers.scheduler import Scheduler
 from sandbox.controllers.statefulsets import StatefulSets
+from sandbox.controllers.tokens import Tokens
 
 if TYPE_CHECKING:
     from sandbox.api.server import Server
@@ -53,6 +54,7 @@ class Controllers:
             self.autoscalers,
             Budgets(*common),
             Claims(*common),
+            Tokens(*common, certificate=certificate),
             Scheduler(client("kube-scheduler"), server.clock, node=nodes.identity()),
             self.kubelet,
             Endpoints(*common),

@@ -145,7 +145,7 @@ class Served:
         self.target = Target("kubernetes-pods", "10.0.0.1:15020", "weather", "web-1")
         storage = Storage()
         self.scraper = Scraper(self.metrics, storage, self.clock)
-        self.app = Api(storage, self.scraper, self.clock).app()
+        self.app = Api(storage, self.metrics, self.clock).app()
 
     @property
     def page(self) -> Page:

@@ -255,7 +255,8 @@ async def _targets(kube: Kube, mesh: Mesh) -> Verdict:
 async def _grafana(kube: Kube, mesh: Mesh) -> list[Verdict]:
     grafana = await addons.grafana(kube, mesh)
     sources = await grafana.datasources()
-    health = {item.uid: await grafana.datasource_health(item.uid) for item in sources}
+    checked = {item.uid: await grafana.datasource_health(item.uid) for item in sources}
+    health = {uid: {"status": "OK" if it.ok else "ERROR", "message": it.message} for uid, it in checked.items()}
     return [
         observability.grafana_healthy(await grafana.health()),
         observability.datasource_healthy(

@@ -48,7 +48,7 @@ def workload(service: str, objects: Sequence[Desired]) -> Workload:
         raise errors.InvalidInput(
             f"{len(found)} workloads could carry the image of {service}, one has to",
             where=found[0].origin if found else f"services/{service}",
-            way_out="Keep one Deployment or StatefulSet in the folder of a service, or name it in the Canary's targetRef",
+            way_out="Keep one Deployment or StatefulSet in the folder, or name it in the Canary's targetRef",
         )
     container = found[0].obj["spec"]["template"]["spec"]["containers"][0]
     return Workload(

@@ -35,7 +35,8 @@ class Apply(MeshOperator):
 
     It plans again, so that a retry after a crash, or a clear in the UI, goes on where the cluster is now. If a person
     approved a plan, then what is to be written must be part of what was approved, else `Stale`.
-    Waiting is deferred; with `wait=False` the last stage is left to a later task. Returns {set, counts, writes, objects}.
+    Waiting is deferred; with `wait=False` the last stage is left to a later task.
+    Returns {set, counts, writes, objects}.
     """
 
     ui_color = "#cfe8cf"
@@ -155,8 +156,8 @@ class Apply(MeshOperator):
         new = [str(entry) for entry in plan.writes if fingerprint(entry) not in approved]
         if new:
             raise errors.Stale(
-                f"{len(new)} changes were not part of the approved plan, the first is {new[0]}: the cluster changed since. "
-                "Start a new run and approve its plan."
+                f"{len(new)} changes were not part of the approved plan, the first is {new[0]}: the cluster changed "
+                "since. Start a new run and approve its plan."
             )
 
 

@@ -60,7 +60,7 @@ def load(mesh: Mesh, bundle: str, digest: str) -> Rendered:
     rendered = render(mesh, bundle)
     if rendered.digest != digest:
         raise errors.Stale(
-            f"The sources of {bundle} changed since the run rendered them ({digest[:12]} then, {rendered.digest[:12]} now). "
-            "Start a new run."
+            f"The sources of {bundle} changed since the run rendered them ({digest[:12]} then, {rendered.digest[:12]} "
+            "now). Start a new run."
         )
     return rendered

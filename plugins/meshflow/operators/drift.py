@@ -77,7 +77,7 @@ class Detect(DriftOperator):
 
 
 class Remediate(DriftOperator):
-    """Write what is declared, also over fields that another manager took. Skipped unless the param `remediate` is on."""
+    """Write what is declared, also over fields that another manager took. Skipped unless `remediate` is on."""
 
     ui_color = "#f5dfe3"
 
@@ -102,7 +102,7 @@ class Remediate(DriftOperator):
 
 
 class Judge(DriftOperator):
-    """Fail when drift was found and not repaired, when something could not be compared, or when the mesh is not safe."""
+    """Fail on drift that was not repaired, on what could not be compared, and on a mesh that is not safe."""
 
     template_fields = ("cluster",)
     ui_color = "#f5dfe3"

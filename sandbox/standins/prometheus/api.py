@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -13,11 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from sandbox.metrics import Target
+from sandbox.metrics import Metrics
 from sandbox.standins.flagger.spec import seconds
-from sandbox.standins.prometheus import evaluate
+from sandbox.standins.prometheus import evaluate, scrape
 from sandbox.standins.prometheus.evaluate import BadQuery, Evaluator, Value
-from sandbox.standins.prometheus.scrape import INTERVAL, Scraper
 from sandbox.standins.prometheus.storage import NAME, Series, Storage
 
 if TYPE_CHECKING:
@@ -33,8 +32,8 @@ MOST_POINTS = 11_000  # of one range query
 class Api:
     """Answers from memory."""
 
-    def __init__(self, storage: Storage, scraper: Scraper, clock: Clock) -> None:
-        self.storage, self.scraper, self.clock = storage, scraper, clock
+    def __init__(self, storage: Storage, metrics: Metrics, clock: Clock) -> None:
+        self.storage, self.metrics, self.clock = storage, metrics, clock
 
     def app(self) -> Starlette:
         """The application that answers behind Prometheus' Service."""
@@ -43,7 +42,7 @@ class Api:
             "query_range": self._query_range,
             "series": self._series,
             "labels": self._labels,
-            "targets": self._targets,
+            "targets": lambda *_: scrape.described(self.metrics, self.clock),
             "status/buildinfo": lambda *_: {"version": VERSION, "revision": "sandbox", "goVersion": "none"},
             "rules": lambda *_: {"groups": []},
             "alerts": lambda *_: {"alerts": []},
@@ -107,11 +106,6 @@ class Api:
         values = {series.labels[name] for series in self._matching(selectors) if name in series.labels}
         return JSONResponse({"status": "success", "data": sorted(values)})
 
-    def _targets(self, given: Mapping[str, str], _: list[str]) -> Obj:
-        wanted = given.get("state", "any") in ("active", "any")
-        active = [_target(target, *last) for target, last in self.scraper.last.items()] if wanted else []
-        return {"activeTargets": active, "droppedTargets": [], "droppedTargetCounts": {}}
-
     def _matching(self, selectors: list[str]) -> list[Series]:
         trees = [evaluate.parse(text) for text in selectors or [f'{{{NAME}=~".+"}}']]
         if any(type(tree).__name__ != "VectorSelector" for tree in trees):
@@ -132,28 +126,6 @@ def _elements(value: Value) -> list[tuple[dict[str, str], float]]:
     if isinstance(value, str):
         raise BadQuery("a range query cannot return a string")
     return [(e.labels, e.value) for e in value] if isinstance(value, list) else [({}, float(value))]
-
-
-def _target(target: Target, time: float, up: bool) -> Obj:
-    labels = target.all_labels()
-    url = f"http://{target.instance}/stats/prometheus"
-    return {
-        "discoveredLabels": {
-            "__address__": target.instance,
-            "__metrics_path__": "/stats/prometheus",
-            "job": target.job,
-        },
-        "labels": labels,
-        "scrapePool": target.job,
-        "scrapeUrl": url,
-        "globalUrl": url,
-        "lastError": "" if up else f'Get "{url}": dial tcp {target.instance}: connect: connection refused',
-        "lastScrape": datetime.fromtimestamp(time, UTC).isoformat().replace("+00:00", "Z"),
-        "lastScrapeDuration": 0.001,
-        "health": "up" if up else "down",
-        "scrapeInterval": f"{INTERVAL:g}s",
-        "scrapeTimeout": f"{INTERVAL:g}s",
-    }
 
 
 def _answered(answer: Answer) -> Callable[[Request], Awaitable[Response]]:

@@ -1,6 +1,6 @@
 """A real Prometheus as a child process, on loopback, with its data in a temporary folder.
 
-It scrapes the sandbox every second, so every answer is the real one's. The process is ours alone: it is stopped by
+It scrapes the sandbox, so every answer is the real one's. The process is ours alone: it is stopped by
 its id when the stand-in sleeps, and by the kernel when the sandbox dies (Linux).
 """
 
@@ -18,7 +18,12 @@ import tempfile
 from pathlib import Path
 
 import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
 
+from sandbox.clock import Clock
 from sandbox.metrics import Metrics
 from sandbox.serving import HOST, Listener
 from sandbox.standins.prometheus import scrape
@@ -27,18 +32,44 @@ log = logging.getLogger(__name__)
 
 READY_WITHIN = 15.0  # real seconds
 STOP_WITHIN = 5.0
+METHODS = ["GET", "POST", "HEAD", "OPTIONS"]
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
 class Child:
     """One Prometheus and the loopback server that it scrapes."""
 
-    def __init__(self, binary: str, metrics: Metrics) -> None:
-        self._binary = binary
-        self._pages = Listener(scrape.app(metrics))
+    def __init__(self, binary: str, metrics: Metrics, clock: Clock, refresh: scrape.Refresh) -> None:
+        self._binary, self._metrics, self._clock = binary, metrics, clock
+        self._client = httpx.AsyncClient(trust_env=False, timeout=10.0)
+        self._pages = Listener(scrape.app(metrics, refresh))
         self._folder = Path(tempfile.mkdtemp(prefix="sandbox-prometheus-"))
         self._process: asyncio.subprocess.Process | None = None
         self.url = ""
+
+    def app(self) -> Starlette:
+        """What answers behind Prometheus' Service: the child, except for the targets, which are the cluster's."""
+
+        async def targets(_: Request) -> Response:
+            return JSONResponse({"status": "success", "data": scrape.described(self._metrics, self._clock)})
+
+        return Starlette(
+            routes=[Route("/api/v1/targets", targets), Route("/{path:path}", self._forward, methods=METHODS)]
+        )
+
+    async def _forward(self, request: Request) -> Response:
+        headers = {name: value for name, value in request.headers.items() if name == "content-type"}
+        try:
+            answer = await self._client.request(
+                request.method,
+                f"{self.url}{request.url.path}",
+                params=request.query_params,
+                content=await request.body(),
+                headers=headers,
+            )
+        except httpx.TransportError as error:
+            return PlainTextResponse(f"prometheus does not answer: {error}", 502)
+        return Response(answer.content, answer.status_code, media_type=answer.headers.get("content-type"))
 
     async def start(self) -> None:
         """Start both. Raises OSError when Prometheus does not get ready; `stop` cleans up in any case."""
@@ -46,7 +77,7 @@ class Child:
         port = _free_port()
         self.url = f"http://{HOST}:{port}"
         config = self._folder / "prometheus.yml"
-        config.write_text(json.dumps(_config(self._pages.port, port)))
+        config.write_text(json.dumps(_config(self._pages.port, port, scrape.interval(self._clock))))
         self._process = await asyncio.create_subprocess_exec(
             self._binary,
             f"--config.file={config}",
@@ -70,34 +101,36 @@ class Child:
             except TimeoutError:
                 self._process.kill()
                 await self._process.wait()
+        await self._client.aclose()
         await self._pages.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _until_ready(self) -> None:
-        async with httpx.AsyncClient(trust_env=False) as client:
-            for _ in range(int(READY_WITHIN / 0.1)):
-                if self._process is None or self._process.returncode is not None:
-                    break
-                try:
-                    if (await client.get(f"{self.url}/-/ready")).status_code == 200:
-                        return
-                except httpx.TransportError:
-                    pass  # not listening yet
-                await asyncio.sleep(0.1)
+        for _ in range(int(READY_WITHIN / 0.1)):
+            if self._process is None or self._process.returncode is not None:
+                break
+            try:
+                if (await self._client.get(f"{self.url}/-/ready")).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass  # not listening yet
+            await asyncio.sleep(0.1)
         raise OSError(f"{self._binary} did not get ready within {READY_WITHIN:g} s")
 
 
-def _config(pages: int, port: int) -> dict[str, object]:
+def _config(pages: int, port: int, seconds: float) -> dict[str, object]:
     """Prometheus' configuration; JSON is YAML."""
-    interval = f"{scrape.INTERVAL:g}s"
-    found = {"url": f"http://{HOST}:{pages}/targets", "refresh_interval": "1s"}
+    interval = f"{seconds * 1000:g}ms"
     own = {"targets": [f"{HOST}:{port}"], "labels": {"instance": scrape.SELF.instance}}
+    all_pages: dict[str, object] = {
+        "job_name": "sandbox",
+        "honor_labels": True,
+        "metrics_path": scrape.ALL,
+        "static_configs": [{"targets": [f"{HOST}:{pages}"]}],
+    }
     return {
         "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": "1m"},
-        "scrape_configs": [
-            {"job_name": scrape.SELF.job, "static_configs": [own]},
-            {"job_name": "kubernetes-pods", "http_sd_configs": [found]},
-        ],
+        "scrape_configs": [{"job_name": scrape.SELF.job, "static_configs": [own]}, all_pages],
     }
 
 

@@ -15,9 +15,10 @@ from typing import Any, ClassVar
 from sandbox.clock import VirtualClock
 from sandbox.metrics import Metrics
 from sandbox.standins.base import Backend, StandIn
+from sandbox.standins.prometheus import scrape
 from sandbox.standins.prometheus.api import Api
 from sandbox.standins.prometheus.child import Child
-from sandbox.standins.prometheus.scrape import INTERVAL, Scraper
+from sandbox.standins.prometheus.scrape import Scraper
 from sandbox.standins.prometheus.storage import Storage
 
 Obj = dict[str, Any]
@@ -38,7 +39,7 @@ class Prometheus(StandIn):
         metrics = self.around.traffic.metrics if self.around.traffic else Metrics()
         binary = _binary()
         if binary and not isinstance(self.clock, VirtualClock):
-            self._child = Child(binary, metrics)
+            self._child = Child(binary, metrics, self.clock, self._refresh)
             try:
                 await self._child.start()
                 return
@@ -49,7 +50,7 @@ class Prometheus(StandIn):
         storage = Storage()
         scraper = Scraper(metrics, storage, self.clock)
         scraper.scrape()
-        self._api = Api(storage, scraper, self.clock)
+        self._api = Api(storage, metrics, self.clock)
         self.spawn(self._scrape(scraper))
 
     async def asleep(self) -> None:
@@ -57,16 +58,19 @@ class Prometheus(StandIn):
             await self._child.stop()
 
     def apps(self) -> Mapping[int, Backend]:
-        backend: Backend = self._child.url if self._child else self._api.app()
+        backend: Backend = self._child.app() if self._child else self._api.app()
         return dict.fromkeys(PORTS, backend)
 
     async def _scrape(self, scraper: Scraper) -> None:
         while True:
-            if isinstance(self.clock, VirtualClock):
-                await self.clock.sleep(INTERVAL)
-            else:
-                await asyncio.sleep(INTERVAL)
+            pause = scrape.interval(self.clock)
+            await (self.clock.sleep(pause) if isinstance(self.clock, VirtualClock) else asyncio.sleep(pause))
+            await self._refresh()
             scraper.scrape()
+
+    async def _refresh(self) -> None:
+        if self.around.traffic:
+            await self.around.traffic.catch_up(self.client)
 
 
 def _binary() -> str | None:

@@ -92,11 +92,12 @@ class Storage:
         group = self._by_name.setdefault(name, {})
         series = group.get((source, labels))
         if series is None:
-            series = group[source, labels] = Series({NAME: name, **_joined(dict(labels), dict(source))})
+            series = group[source, labels] = Series({NAME: name, **joined(dict(labels), dict(source))})
         return series
 
 
-def _joined(own: dict[str, str], source: dict[str, str]) -> dict[str, str]:
+def joined(own: dict[str, str], source: dict[str, str]) -> dict[str, str]:
+    """A sample's labels with its target's; on a clash the target's wins and the sample's becomes `exported_…`."""
     clashes = own.keys() & source.keys()
     kept = {name: value for name, value in own.items() if name not in clashes}
     return {**kept, **{f"exported_{name}": own[name] for name in clashes}, **source}
