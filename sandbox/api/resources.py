@@ -103,6 +103,7 @@ def _row(
     categories: str = "",
     verbs: tuple[str, ...] = FULL,
     storage_group: str | None = None,
+    storage_version: str = "",
 ) -> Resource:
     group, _, version = group_version.rpartition("/")
     return Resource(
@@ -117,6 +118,7 @@ def _row(
         subresources={sub.name: sub for sub in subs},
         schema=definition_name(group, version, kind),
         storage_group=storage_group,
+        storage_version=storage_version,
     )
 
 
@@ -127,8 +129,11 @@ _POD_SUBRESOURCES = (
     Subresource("binding", CREATE, "Binding"),
     Subresource("eviction", CREATE, "Eviction", "policy", "v1"),
 )
+_FINALIZE = Subresource("finalize", ("update",))
 _TOKEN = Subresource("token", CREATE, "TokenRequest", "authentication.k8s.io", "v1")
 _PROXY = Subresource("proxy", ("create", "delete", "get", "patch", "update"), "ServiceProxyOptions")
+_HOOKS = "api-extensions"
+_HPA = ("HorizontalPodAutoscaler", "horizontalpodautoscalers")
 _ADMISSION = "admissionregistration.k8s.io/v1"
 _RBAC = "rbac.authorization.k8s.io/v1"
 _REVIEWS = "authorization.k8s.io/v1"
@@ -191,21 +196,21 @@ BUILTIN: tuple[Resource, ...] = (
         "MutatingWebhookConfiguration",
         "mutatingwebhookconfigurations",
         cluster=True,
-        categories="api-extensions",
+        categories=_HOOKS,
     ),
     _row(
         _ADMISSION,
         "ValidatingWebhookConfiguration",
         "validatingwebhookconfigurations",
         cluster=True,
-        categories="api-extensions",
+        categories=_HOOKS,
     ),
     _row(
         _ADMISSION,
         "ValidatingAdmissionPolicy",
         "validatingadmissionpolicies",
         cluster=True,
-        categories="api-extensions",
+        categories=_HOOKS,
         subs=(STATUS,),
     ),
     _row(
@@ -213,7 +218,7 @@ BUILTIN: tuple[Resource, ...] = (
         "ValidatingAdmissionPolicyBinding",
         "validatingadmissionpolicybindings",
         cluster=True,
-        categories="api-extensions",
+        categories=_HOOKS,
     ),
     _row(
         "apiextensions.k8s.io/v1",
@@ -221,7 +226,7 @@ BUILTIN: tuple[Resource, ...] = (
         "customresourcedefinitions",
         cluster=True,
         short="crd crds",
-        categories="api-extensions",
+        categories=_HOOKS,
         subs=(STATUS,),
     ),
     _row(
@@ -229,7 +234,7 @@ BUILTIN: tuple[Resource, ...] = (
         "APIService",
         "apiservices",
         cluster=True,
-        categories="api-extensions",
+        categories=_HOOKS,
         subs=(STATUS,),
     ),
     _row(_REVIEWS, "SelfSubjectAccessReview", "selfsubjectaccessreviews", cluster=True, verbs=CREATE),

@@ -23,7 +23,6 @@ from sandbox.patch.managed import (
     Owned,
     bare,
     blank,
-    capped,
     decode,
     encode,
     entries_of,
@@ -70,7 +69,7 @@ def server_side_apply(
     managers = _settle(managers, who, base, merged, node=node, force=force, foreign=foreign)
     if merged != base and who in managers:
         managers[who] = Owned(managers[who].fields, api_version, now)
-    return _with_entries(copied(merged), encode(capped(managers)))
+    return _with_entries(copied(merged), encode(managers))
 
 
 def _managers(live: Obj | None, base: Obj, *, node: Node, api_version: str, now: str) -> Managers:

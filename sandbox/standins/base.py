@@ -210,6 +210,11 @@ def image_name(image: str) -> str:
     return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
 
 
+def image_tag(image: str) -> str:
+    """`1.30.3` for `registry.istio.io/release/pilot:1.30.3@sha256:…`; empty without a tag."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+
+
 def container_port(service_port: Obj, pod_spec: Obj) -> int | None:
     """The container port that a Service port leads to; None for a name that no container declares."""
     target = service_port.get("targetPort") or service_port["port"]

@@ -259,12 +259,7 @@ async def _grafana(kube: Kube, mesh: Mesh) -> list[Verdict]:
     health = {uid: {"status": "OK" if it.ok else "ERROR", "message": it.message} for uid, it in checked.items()}
     return [
         observability.grafana_healthy(await grafana.health()),
-        observability.datasource_healthy(
-            [item._asdict() for item in sources],
-            health={
-                uid: {"status": "OK" if item.ok else "ERROR", "message": item.message} for uid, item in health.items()
-            },
-        ),
+        observability.datasource_healthy([item._asdict() for item in sources], health=health),
     ]
 
 
