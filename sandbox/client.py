@@ -1,7 +1,8 @@
 """In-process access to the API server, for controllers and stand-ins.
 
 The same code as behind HTTP answers: defaulting, validation, admission and managedFields apply. What comes back is
-shared with the store and must not be changed; what is handed in is copied before it is changed. Refusals are `ApiError`s.
+shared with the store and must not be changed; what is handed in is copied before it is changed. Refusals are
+`ApiError`s.
 """
 
 from collections.abc import AsyncGenerator, Mapping

@@ -26,7 +26,15 @@ class _Protocol(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
-    """Signals belong to the command line, not to the server."""
+    """Signals belong to the command line, not to the server; `listening` is set once it accepts connections."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.listening.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -58,8 +66,7 @@ class Listener:
         self.port = listening.getsockname()[1]
         self._server = _Server(self._config())
         self._task = asyncio.create_task(self._server.serve(sockets=[listening]))
-        while not self._server.started and not self._task.done():
-            await asyncio.sleep(0.005)
+        await self._server.listening.wait()
 
     async def stop(self) -> None:
         """Stop listening; open answers get a moment to end."""

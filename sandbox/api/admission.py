@@ -70,7 +70,7 @@ class Admission:
         if not shelf.records or (target.resource.group == GROUP and target.resource.kind in _EXEMPT):
             return
         operation = "DELETE" if obj is None else "CREATE" if old is None else "UPDATE"
-        for key in list(shelf.keys()):
+        for key in list(shelf.ordered()):
             for hook in self._hooks(plural, shelf.records[key].obj):
                 if _ruled(hook.config, target, operation) and self._selected(hook, target, obj, old):
                     yield hook

@@ -89,13 +89,13 @@ async def page(server: "Server", resource: Resource, namespace: str | None, quer
         except Expired:
             raise expired(GONE, token=_token(-1, start)) from None
         return _cut([state[key] for key in sorted(state)], selection, version, limit, start)
-    version = await _wanted_version(server, query)
-    if version is not None:
+    exact = await _wanted_version(server, query)
+    if exact is not None:
         try:
-            state = shelf.at(version)
+            state = shelf.at(exact)
         except Expired:
-            raise expired(f"too old resource version: {version} ({shelf.since})") from None
-        return _cut([state[key] for key in sorted(state)], selection, version, limit, None)
+            raise expired(f"too old resource version: {exact} ({shelf.since})") from None
+        return _cut([state[key] for key in sorted(state)], selection, exact, limit, None)
     if selection.name is not None and namespace is not None:
         found = server.store.get(resource.storage, namespace, selection.name)
         records = [found] if found else []

@@ -48,11 +48,13 @@ def _group_versions(server: "Server") -> dict[str, tuple[str, str]]:
 def _index(server: "Server") -> Obj:
     stamp = f"{discovery.VERSION['gitVersion']}-{server.catalog.changes}"
     return {
-        name: {
-            "serverRelativeURL": f"/openapi/v3/{name}?hash={hashlib.sha256(f'{stamp}{name}'.encode()).hexdigest()[:32].upper()}"
-        }
-        for name in _group_versions(server)
+        name: {"serverRelativeURL": f"/openapi/v3/{name}?hash={_hash(stamp, name)}"} for name in _group_versions(server)
     }
+
+
+def _hash(stamp: str, name: str) -> str:
+    """Return what tells clients that a document changed (they cache by it)."""
+    return hashlib.sha256(f"{stamp} {name}".encode()).hexdigest()[:32].upper()
 
 
 def _document(server: "Server", group: str, version: str) -> Obj:
@@ -117,7 +119,7 @@ def _with_references(name: str) -> str:
 
 
 def _single_types(schema: Any) -> Any:
-    """Return the schema with `type` as one word: the definitions also allow null, OpenAPI 3.0 knows no lists of types."""
+    """Return the schema with `type` as one word: the definitions allow null too, but OpenAPI 3.0 has no lists of types."""
     if isinstance(schema, list):
         return [_single_types(inner) for inner in schema]
     if not isinstance(schema, dict):

@@ -24,7 +24,8 @@ TIMEOUT = 30.0
 
 async def answer(server: "Server", request: Request, route: Route) -> Reply:
     """Forward a request to a Service."""
-    assert route.name is not None and route.namespace is not None
+    if route.name is None or route.namespace is None:
+        raise bad_request("a service proxy needs a namespace and a name")
     scheme, name, port = _parts(route.name)
     services = server.resource("v1", "Service")
     record = server.find(services, route.namespace, name)

@@ -68,7 +68,7 @@ class Plain:
         return _line("ERROR", error.to_status())
 
     def _bookmark(self, seen: Seen) -> Obj:
-        metadata = {"resourceVersion": str(seen.version), "creationTimestamp": None}
+        metadata: Obj = {"resourceVersion": str(seen.version), "creationTimestamp": None}
         if seen.initial_end:
             metadata |= _END
         return {"kind": self.resource.kind, "apiVersion": self.resource.api_version, "metadata": metadata}

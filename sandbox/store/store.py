@@ -33,7 +33,7 @@ class Shelf:
         self.listeners: dict[Listener, None] = {}
         self._order: list[Key] | None = None
 
-    def keys(self) -> list[Key]:
+    def ordered(self) -> list[Key]:
         """Return all keys by namespace and name."""
         if self._order is None:
             self._order = sorted(self.records)
@@ -116,7 +116,7 @@ class Store:
         shelf = self._shelves.get(storage)
         if shelf is None:
             return
-        for key in shelf.keys():
+        for key in shelf.ordered():
             if namespace is None or key[0] == namespace:
                 yield shelf.records[key]
 
