@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tools.airflow_api import ENDED
-from tools.stack import ROOT, USER, Stack, StackError
+from tools.processes import ProcessError
+from tools.stack import ROOT, USER, Stack
 
 HOME = ROOT / ".meshflow" / "demo"
 NAMESPACE = "weather"
@@ -289,7 +290,7 @@ def main() -> int:
 def _told(story: Story, *, stay: bool) -> int:
     try:
         story.tell()
-    except (Unexpected, StackError, TimeoutError) as problem:
+    except (Unexpected, ProcessError, TimeoutError) as problem:
         story.print_summary()
         story.console.print(f"[bold red]Not as expected:[/bold red] {problem}", highlight=False)
         story.say(f"logs are below {_short(story.stack.home / 'logs')}")

@@ -8,11 +8,15 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 GRACE = 8.0  # seconds between SIGTERM and SIGKILL
+
+
+class ProcessError(RuntimeError):
+    """A child did not come up; the message has the end of its log."""
 
 
 class Process:
@@ -61,6 +65,18 @@ class Process:
         while self.running and time.monotonic() < deadline:
             time.sleep(0.05)
         self.kill()
+
+    def until(self, there: Callable[[], bool], *, seconds: float) -> None:
+        """Wait until `there()`; ProcessError when the child ends before, or `seconds` pass."""
+        deadline = time.monotonic() + seconds
+        while not there():
+            if not self.running:
+                raise ProcessError(f"{self.name} ended while starting; the end of {self.log}:\n{self.tail()}")
+            if time.monotonic() > deadline:
+                raise ProcessError(
+                    f"{self.name} was not ready after {seconds:.0f} s; the end of {self.log}:\n{self.tail()}"
+                )
+            time.sleep(0.1)
 
     def tail(self, lines: int = 15) -> str:
         """The end of the log, for an error message."""

@@ -7,8 +7,6 @@ import os
 import secrets
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +14,11 @@ import httpx
 
 from tools.airflow_api import AirflowApi
 from tools.cluster_api import ClusterApi
-from tools.processes import Process, free_ports, stop_all
+from tools.processes import Process, ProcessError, free_ports, stop_all
 
 ROOT = Path(__file__).resolve().parent.parent
 AIRFLOW_PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 USER = "admin"
-
-
-class StackError(RuntimeError):
-    """A part of the stack did not come up; the message has the end of its log."""
 
 
 class Stack:
@@ -56,7 +50,7 @@ class Stack:
         command = [sys.executable, "-m", "sandbox", "up", "--port", "0", "--state", str(state)]
         command += ["--kubeconfig", str(self.kubeconfig), "--speed", f"{self.speed:g}"]
         self._start("sandbox", command)
-        self._until(lambda: (state / "state.json").exists(), "sandbox", seconds=20)
+        self.parts["sandbox"].until((state / "state.json").exists, seconds=20)
         self.sandbox = json.loads((state / "state.json").read_text())
         self.env |= self._sandbox_env()
 
@@ -70,19 +64,19 @@ class Stack:
         self.run(self._airflow("db", "migrate"))
         for part in AIRFLOW_PARTS:
             self.start_part(part)
-        self._until(self._api_is_up, "api-server", seconds=90)
+        self.parts["api-server"].until(self._api_is_up, seconds=90)
         self.api.login(USER, self.password)
-        self._until(lambda: self._dag_files() <= len(self.api.dags()), "dag-processor", seconds=90)
+        self.parts["dag-processor"].until(lambda: self._dag_files() <= len(self.api.dags()), seconds=90)
 
     def start_part(self, part: str) -> None:
         """One of Airflow's processes, also again after it was killed."""
         self._start(part, self._airflow(part))
 
     def run(self, command: list[str]) -> str:
-        """Run to the end; StackError with the output when it fails."""
+        """Run to the end; ProcessError with the output when it fails."""
         done = subprocess.run(command, env=self.env, cwd=self.root, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise StackError(
+            raise ProcessError(
                 f"{' '.join(command[-3:])} failed ({done.returncode}):\n{(done.stdout + done.stderr)[-2000:]}"
             )
         return done.stdout
@@ -114,16 +108,6 @@ class Stack:
 
     def _airflow(self, *words: str) -> list[str]:
         return [str(Path(sys.executable).parent / "airflow"), *words]
-
-    def _until(self, there: Callable[[], bool], name: str, *, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while not there():
-            part = self.parts[name]
-            if not part.running:
-                raise StackError(f"{name} ended while starting; the end of {part.log}:\n{part.tail()}")
-            if time.monotonic() > deadline:
-                raise StackError(f"{name} was not ready after {seconds:.0f} s; the end of {part.log}:\n{part.tail()}")
-            time.sleep(0.1)
 
     def _api_is_up(self) -> bool:
         try:
