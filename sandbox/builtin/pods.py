@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+from sandbox.api.errors import ApiError
 from sandbox.builtin import problems
 from sandbox.builtin.problems import Problem
 from sandbox.builtin.strategy import SPEC, STATUS, Context, Obj, Path, Strategy
@@ -33,7 +34,7 @@ class Pod(Strategy):
     def prepare_create(self, obj: Obj, context: Context) -> None:
         super().prepare_create(obj, context)
         spec = obj["spec"]
-        service_account(spec)
+        service_account(obj, context)
         priority(spec, context)
         tolerate_node_trouble(spec)
         obj["status"]["qosClass"] = quality(spec)
@@ -78,10 +79,19 @@ def settled(obj: Obj) -> Obj:
     return spec
 
 
-def service_account(spec: Obj) -> None:
-    """Pods run as `default` unless they say otherwise; the old field name mirrors the new one."""
+def service_account(obj: Obj, context: Context) -> None:
+    """Pods run as `default` unless they say otherwise; the old field name mirrors the new one.
+
+    Raises ApiError 403 where the account is not there. `default` is not asked for: it is on its way.
+    """
+    spec, metadata = obj["spec"], obj["metadata"]
     name = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
     spec["serviceAccountName"] = spec["serviceAccount"] = name
+    namespace = metadata.get("namespace")
+    if name != "default" and context.get("", "ServiceAccount", namespace, name) is None:
+        looked = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
+        message = f'pods "{metadata.get("name", "")}" is forbidden: {looked}'
+        raise ApiError(403, "Forbidden", message, details={"name": metadata.get("name", ""), "kind": "pods"})
 
 
 def priority(spec: Obj, context: Context) -> None:

@@ -25,6 +25,7 @@ Obj = dict[str, Any]
 NODE_ADDRESS = "172.18.0.2"
 POD_NETWORK = "10.244"
 PROXY = "istio-proxy"
+TO_BE_INJECTED = "auto"  # the image of a gateway's template until the injector has replaced it
 
 
 @dataclass
@@ -154,8 +155,14 @@ class Kubelet(Controller):
     def _behaviour(self, pod: Obj, spec: Obj) -> Behaviour:
         metadata = pod["metadata"]
         found = self.behaviours.of(metadata["namespace"], metadata["name"], spec["name"], spec["image"])
-        refused = "" if found.pull_error else self.pull_error(spec["image"])
+        refused = "" if found.pull_error else self._refused(spec["image"])
         return replace(found, pull_error=refused) if refused else found
+
+    def _refused(self, image: str) -> str:
+        """Why the image cannot be pulled; empty when it can."""
+        if image == TO_BE_INJECTED:
+            return "pull access denied, repository does not exist or may require authorization"
+        return self.pull_error(image)
 
     def _adopt_faults(self, run: Run, spec: Obj, container: Container) -> None:
         """A running container takes a new fault over from now on, or gets well by being started again."""

@@ -16,6 +16,7 @@ from sandbox.controllers import nodes
 from sandbox.controllers.autoscalers import Autoscalers
 from sandbox.controllers.base import Controller
 from sandbox.controllers.budgets import Budgets, Claims
+from sandbox.controllers.cronjobs import CronJobs
 from sandbox.controllers.daemonsets import DaemonSets
 from sandbox.controllers.deployments import Deployments
 from sandbox.controllers.endpoints import Endpoints
@@ -51,6 +52,7 @@ class Controllers:
             StatefulSets(*common),
             DaemonSets(*common, node=nodes.identity()),
             Jobs(*common),
+            CronJobs(*common),
             self.autoscalers,
             Budgets(*common),
             Claims(*common),
