@@ -105,9 +105,8 @@ def _settle(
     if changed and not force:
         _refuse(others, changed)
     settled = lose(others, changed, removed)
-    mine = difference(managers[who].fields, removed) if removed else managers[who].fields
-    if mine:
-        settled[who] = Owned(mine, managers[who].api_version, managers[who].time)
+    if managers[who].fields:
+        settled[who] = managers[who]
     return settled
 
 
