@@ -10,17 +10,20 @@ import base64
 from collections.abc import Coroutine
 from typing import Any
 
-from sandbox import control
+from sandbox import control, registry, traffic
 from sandbox.api.access import Access
 from sandbox.api.definitions import Definitions
 from sandbox.api.http import Application
 from sandbox.api.server import Server
 from sandbox.certificates import Authority
+from sandbox.charts.repository import Repository
 from sandbox.client import Client
 from sandbox.clock import Clock
 from sandbox.controllers.manager import Controllers
 from sandbox.network import Facts, Network
 from sandbox.serving import HOST, Listener
+from sandbox.standins import catalogue
+from sandbox.standins.base import Supervisor, Surroundings
 
 Obj = dict[str, Any]
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
@@ -42,9 +45,15 @@ class Cluster:
         self.stopping = asyncio.Event()
         self.controllers = Controllers(self.server, self.client, certificate=self.authority.pem.decode())
         self._definitions = Definitions(self.server)
+        self.traffic = traffic.Traffic(self.clock)
+        self.registry = registry.Registry(self.clock, traffic=self.traffic)
+        around = Surroundings(self.client, self.network, self.clock, self.traffic, self.registry)
+        self.standins = Supervisor(around, kinds=catalogue.KINDS)
         self._listener = Listener(self.application, certificate=self.authority.issue(*SERVER_NAMES))
+        self._mirrors = {"registry": Listener(self.registry.app), "charts": Listener(Repository().app)}
         self._tasks: list[asyncio.Task[Any]] = []
-        self.control = control.Control(control.control_routes(self))
+        parts = (control, traffic, registry)
+        self.control = control.Control(route for part in parts for route in part.control_routes(self))
         self.application.control = self.control
 
     @property
@@ -56,9 +65,14 @@ class Cluster:
         return Client(self.server, manager=manager)
 
     async def start(self, *, port: int = 0) -> None:
-        """Fill in what every cluster has, start the controllers, listen."""
+        """Fill in what every cluster has, start the controllers and the stand-ins, listen."""
         await self._furnish()
         self.run(self.controllers.run())
+        self.run(self.traffic.run(self.client("traffic")))
+        self.run(self.standins.run())
+        for name, listener in self._mirrors.items():
+            await listener.start()
+            self.facts[name] = listener.url
         await self._listener.start(port)
 
     async def close(self) -> None:
@@ -69,7 +83,9 @@ class Cluster:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._definitions.close()
-        await self._listener.stop()
+        for listener in (self._listener, *self._mirrors.values()):
+            await listener.stop()
+        await self.registry.notifier.close()
         await self.network.close()
 
     def run(self, work: Coroutine[Any, Any, Any]) -> None:
