@@ -55,6 +55,9 @@ __all__ = ["Decision", "Release", "RolloutObservation", "Weights", "before", "de
 PROGRESS_DEADLINE = 600
 """Seconds: what Flagger takes when spec.progressDeadlineSeconds is not set."""
 
+MANUAL = "manual webhook invoked"
+"""Flagger's words for a rollback that a person asked for: then no check is to blame."""
+
 SETTLE = timedelta(seconds=5)
 """How long a contradiction between the VirtualService and the Canary's status may last before it is taken as it is."""
 
@@ -243,13 +246,12 @@ def _waiting(
 
 def _blame(happened: tuple[Step, ...]) -> str:
     """` because …` with the failed check and its numbers, or with Flagger's last words, or nothing."""
-    failed = timeline.failed_checks(happened)
-    if failed:
+    failed, said = timeline.failed_checks(happened), timeline.last_words(happened)
+    if failed and MANUAL not in said:
         last = failed[-1]
         figures = f" was {last.figures()}" if last.figures() else f": {last.message}"
         return f", because {last.check or 'a check'}{figures} ({timeline.failures(happened)} failed checks)"
-    words = [step.message for step in happened if step.kind in (timeline.StepKind.NOT_READY, timeline.StepKind.FAILED)]
-    return f", because of: {words[-1]}" if words else ""
+    return f", because of: {said}" if said else ""
 
 
 def _progress(observation: RolloutObservation, split: Weights | None) -> str:

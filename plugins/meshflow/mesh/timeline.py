@@ -180,6 +180,15 @@ def failed_checks(timeline: Iterable[Step]) -> tuple[Step, ...]:
     return tuple(last.values())
 
 
+def last_words(timeline: Iterable[Step]) -> str:
+    """What Flagger last said about why it gave up, empty when it said nothing but that it did."""
+    telling = (StepKind.NOT_READY, StepKind.ROLLBACK, StepKind.FAILED)
+    words = [
+        step.message for step in timeline if step.kind in telling and not step.message.startswith("Canary failed!")
+    ]
+    return words[-1] if words else ""
+
+
 def failures(timeline: Iterable[Step]) -> int:
     """How many checks failed. A repeated message is one Event that grows, so of each only the highest count counts."""
     counts: dict[str, int] = {}
