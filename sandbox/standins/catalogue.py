@@ -13,4 +13,4 @@ from sandbox.standins.kiali import Kiali
 from sandbox.standins.loadtester import LoadTester
 from sandbox.standins.prometheus.standin import Prometheus
 
-ALL: Sequence[type[StandIn]] = (Istiod, Gateway, Prometheus, Grafana, Kiali, Flagger, LoadTester)
+KINDS: Sequence[type[StandIn]] = (Istiod, Gateway, Prometheus, Grafana, Kiali, Flagger, LoadTester)
