@@ -1,8 +1,10 @@
 """The cluster: everything put together, started and stopped in order.
 
-async with Cluster(crds=True) as cluster:
-    cluster.url, cluster.kubeconfig()      # for clients from outside
-    cluster.client("somebody")             # from inside
+Use:
+
+    async with Cluster(crds=True) as cluster:
+        cluster.url, cluster.kubeconfig()      # for clients from outside
+        cluster.client("somebody")             # from inside
 """
 
 import asyncio

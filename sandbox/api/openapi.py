@@ -119,7 +119,7 @@ def _with_references(name: str) -> str:
 
 
 def _single_types(schema: Any) -> Any:
-    """Return the schema with `type` as one word: the definitions allow null too, but OpenAPI 3.0 has no lists of types."""
+    """Return the schema with `type` as one word (the definitions also allow null; OpenAPI 3.0 has no such lists)."""
     if isinstance(schema, list):
         return [_single_types(inner) for inner in schema]
     if not isinstance(schema, dict):
