@@ -59,7 +59,7 @@ def annotation_map(found: Any, path: str) -> Iterator[FieldError]:
 
 def _owners(found: Any, path: str) -> Iterator[FieldError]:
     controllers = []
-    for index, owner in enumerate(found or ()):
+    for owner in found or ():
         for field, detail in (
             ("apiVersion", "version must not be empty"),
             ("kind", "must not be empty"),
@@ -67,7 +67,7 @@ def _owners(found: Any, path: str) -> Iterator[FieldError]:
             ("uid", "must not be empty"),
         ):
             if not owner.get(field):
-                yield invalid(f"{path}[{index}].{field}", owner.get(field, ""), detail)
+                yield invalid(f"{path}.{field}", owner.get(field, ""), detail)  # the real one names no index here
         if owner.get("controller"):
             controllers.append(owner)
     if len(controllers) > 1:
