@@ -15,11 +15,15 @@ the mesh only, does not apply to it. This is Istio's behaviour, and a common rea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
 from sandbox.topology import ROOT_NAMESPACE, Obj, Pod, Service, Topology, Workload
+
+Headers = Mapping[str, str]  # names in lower case
+NONE: Headers = {}
 
 MATCH_SHARE = 0.25  # of the requests that reach a conditional route
 _CONDITIONS = ("headers", "queryParams", "withoutHeaders", "sourceLabels", "authority", "method")
@@ -49,14 +53,17 @@ def callers(topology: Topology, service: Service) -> list[Workload | None]:
     return list(found.values()) or [None]
 
 
-def splits(topology: Topology, service: Service, caller: Workload | None) -> list[Split]:
-    """How requests for the Service are shared; a single whole share when no VirtualService applies."""
+def splits(topology: Topology, service: Service, caller: Workload | None, headers: Headers = NONE) -> list[Split]:
+    """How requests for the Service are shared; a single whole share when no VirtualService applies.
+
+    With `headers`, all the requests carry these, and go where the first route that they match sends them.
+    """
     through_gateway = caller is not None and any(pod.gateway for pod in caller.pods)
     for virtual in topology.virtual_services:
         if through_gateway and _leads_to(topology, virtual, service) and _external(virtual):
-            return _shares(topology, virtual, service)
+            return _shares(topology, virtual, service, headers)
         if not through_gateway and _is_host(topology, virtual, service) and _in_mesh(virtual):
-            return _shares(topology, virtual, service)
+            return _shares(topology, virtual, service, headers)
     return [Split(service, 1.0)]
 
 
@@ -65,14 +72,19 @@ def security(topology: Topology, caller: Workload | None, service: Service, pod:
     rule = topology.destination_rule(service)
     tls = ((rule or {}).get("spec", {}).get("trafficPolicy") or {}).get("tls") or {}
     speaks = caller is not None and caller.proxied and tls.get("mode", "ISTIO_MUTUAL") == "ISTIO_MUTUAL"
-    mode = peer_mode(topology, pod, service.ports[0].number if service.ports else 0) if pod.proxied else "DISABLE"
+    target = service.ports[0].target if service.ports else 0
+    port = target if isinstance(target, int) else pod.ports.get(target, 0)
+    mode = peer_mode(topology, pod, port) if pod.proxied else "DISABLE"
     if speaks and mode != "DISABLE":
         return Security.MUTUAL
     return Security.REFUSED if mode == "STRICT" else Security.PLAIN
 
 
 def peer_mode(topology: Topology, pod: Pod, port: int) -> str:
-    """The PeerAuthentication mode in force: port, workload, namespace, mesh; the oldest of equals; UNSET inherits."""
+    """The PeerAuthentication mode in force: port, workload, namespace, mesh; the oldest of equals; UNSET inherits.
+
+    `port` is the container's, not the Service's.
+    """
     candidates: list[str] = []
     for scope in (_selecting, _namespaced, _meshwide):
         policy = min(
@@ -145,14 +157,14 @@ def _leads_to(topology: Topology, virtual: Obj, service: Service) -> bool:
     )
 
 
-def _shares(topology: Topology, virtual: Obj, service: Service) -> list[Split]:
+def _shares(topology: Topology, virtual: Obj, service: Service, headers: Headers) -> list[Split]:
     family = {s.host: s for s in _family(topology, service).values()}
     namespace = virtual["metadata"]["namespace"]
     shares = dict.fromkeys(family, 0.0)
     mirrored = dict.fromkeys(family, 0.0)
-    for part, route in _portions(list(_routes(virtual))):
+    for part, route in _portions(list(_routes(virtual)), headers):
         destinations = [
-            (found.host, destination.get("weight", 100 if len(route["route"]) == 1 else 0))
+            (found.host, 100 if len(route["route"]) == 1 else destination.get("weight", 0))
             for destination in route.get("route") or ()
             if (found := topology.service_at(destination["destination"]["host"], namespace))
         ]
@@ -167,16 +179,31 @@ def _shares(topology: Topology, virtual: Obj, service: Service) -> list[Split]:
     return [Split(family[h], shares[h] / whole, mirrored[h] / whole) for h in family if shares[h] or mirrored[h]]
 
 
-def _portions(routes: Sequence[Obj]) -> Iterator[tuple[float, Obj]]:
+def _portions(routes: Sequence[Obj], headers: Headers) -> Iterator[tuple[float, Obj]]:
     """Each route with its part of the requests: conditional ones take their share, the first plain one the rest."""
     left = 1.0
     for route in routes:
-        if _conditional(route):
+        if _conditional(route) and not headers:
             yield left * MATCH_SHARE, route
             left *= 1 - MATCH_SHARE
-        else:
+        elif not _conditional(route) or any(_matches(match, headers) for match in route["match"]):
             yield left, route
             return
+
+
+def _matches(match: Obj, headers: Headers) -> bool:
+    """Whether requests with these headers meet the header conditions; other conditions count as not met."""
+    wanted = match.get("headers") or {}
+    others = any(condition in match for condition in _CONDITIONS if condition != "headers")
+    return bool(wanted) and not others and all(_meets(rule, headers.get(name.lower())) for name, rule in wanted.items())
+
+
+def _meets(rule: Obj, value: str | None) -> bool:
+    if value is None:
+        return False
+    if "regex" in rule:
+        return re.fullmatch(rule["regex"], value) is not None
+    return value == rule["exact"] if "exact" in rule else value.startswith(rule.get("prefix", ""))
 
 
 def _conditional(route: Obj) -> bool:

@@ -42,11 +42,13 @@ class Pod(NamedTuple):
     gateway: bool  # the proxy is its only container
     scraped: bool
     proxy_version: str  # the tag of the proxy's image; empty without one
+    ports: Mapping[str, int]  # the containers' ports that have names
 
 
 class Port(NamedTuple):
     name: str
     number: int
+    target: int | str  # the container's port, by number or name
     tcp: bool  # plain TCP, not HTTP or gRPC
 
 
@@ -147,8 +149,12 @@ def _service(obj: Obj) -> Service:
     owners = metadata.get("ownerReferences") or ()
     generated = any(owner["kind"] == "Canary" for owner in owners)
     twin = generated and metadata["name"].endswith(("-primary", "-canary"))
-    ports = tuple(Port(p.get("name", ""), p["port"], _is_tcp(p)) for p in spec.get("ports") or ())
+    ports = tuple(_port(p) for p in spec.get("ports") or ())
     return Service(metadata["name"], metadata["namespace"], spec.get("selector") or {}, ports, twin)
+
+
+def _port(port: Obj) -> Port:
+    return Port(port.get("name", ""), port["port"], port.get("targetPort") or port["port"], _is_tcp(port))
 
 
 def _is_tcp(port: Obj) -> bool:
@@ -177,6 +183,7 @@ def _pod(obj: Obj) -> Pod | None:
         gateway=proxy is not None and not images,
         scraped=proxy is not None or declared,
         proxy_version=tag_of(proxy.get("image", "")) if proxy else "",
+        ports={p["name"]: p["containerPort"] for c in containers for p in c.get("ports") or () if p.get("name")},
     )
 
 

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sandbox import cli, control, flows, telemetry, topology
 from sandbox.control import Route
-from sandbox.flows import Security
-from sandbox.metrics import Metrics
+from sandbox.flows import Headers, Security
+from sandbox.metrics import Metrics, Page
 from sandbox.telemetry import PODS_JOB, Behaviour, Leg, pod_target
 from sandbox.topology import Service, Topology, Workload
 
@@ -48,6 +48,7 @@ class Load(NamedTuple):
     rps: float
     until: datetime
     source: tuple[str, str]  # namespace and name of the workload that sends them
+    headers: Headers = flows.NONE
 
 
 class Edge(NamedTuple):
@@ -168,7 +169,7 @@ class Traffic:
                 yield from (Demand(source, service, rps / len(sources)) for source in sources)
         for load in self.loads:
             if loaded := self.topology.services.get((load.namespace, load.service)):
-                yield Demand(self.topology.workloads.get(load.source), loaded, load.rps)
+                yield Demand(self.topology.workloads.get(load.source), loaded, load.rps, load.headers)
 
     def _count(self, leg: Leg, elapsed: float) -> Edge:
         behaviour = self.behaviour(leg.pods[0].image) if leg.pods else Behaviour()
@@ -194,20 +195,34 @@ class Traffic:
             page = self.metrics.page(pod_target(pod))
             page.up = pod.ready
             page.program = self.metrics.program(pod.namespace, pod.workload)
+            if basename(pod.image) == "pilot":
+                self._show_pilot(page, topology.tag_of(pod.image))
             if pod.proxied:
                 page.set("istio_build", 1.0, component="proxy", tag=pod.proxy_version)
                 page.set("envoy_cluster_upstream_cx_active", 1.0, cluster_name="xds-grpc")
+
+    def _show_pilot(self, page: Page, version: str) -> None:
+        """What istiod exposes itself."""
+        proxies = sum(pod.proxied for pod in self.topology.pods)
+        page.set("istio_build", 1.0, component="pilot", tag=version)
+        page.set("pilot_info", 1.0, version=version)
+        page.set("pilot_xds", float(proxies), version=version)
+        page.set("pilot_total_xds_rejects", 0.0)
+        page.set("galley_validation_failed", 0.0)
+        for kind in ("cds", "eds", "lds", "rds"):
+            page.set("pilot_xds_pushes", float(proxies), type=kind)
 
 
 class Demand(NamedTuple):
     caller: Workload | None
     service: Service
     rps: float
+    headers: Headers = flows.NONE
 
 
 def _legs(found: Topology, demand: Demand) -> Iterator[Leg]:
     tcp = bool(demand.service.ports) and demand.service.ports[0].tcp
-    for split in flows.splits(found, demand.service, demand.caller):
+    for split in flows.splits(found, demand.service, demand.caller, demand.headers):
         groups = flows.alike(found.behind(split.service))
         total = sum(map(len, groups))
         for pods in groups:
@@ -249,7 +264,9 @@ def control_routes(cluster: Cluster) -> list[Route]:
     async def show(_: Request) -> Any:
         services = traffic.topology.services.values()
         rates = {f"{s.namespace}/{s.name}": rate for s in services if (rate := traffic.rate(s))}
-        loads = [{**load._asdict(), "until": load.until.isoformat()} for load in traffic.loads]
+        loads = [
+            {**load._asdict(), "until": load.until.isoformat(), "headers": dict(load.headers)} for load in traffic.loads
+        ]
         return {"rates": rates, "loads": loads, "edges": [edge._asdict() for edge in traffic.edges]}
 
     async def change(request: Request) -> Any:

@@ -40,6 +40,7 @@ class Command(NamedTuple):
     url: str
     rps: float
     lasts: float
+    headers: Mapping[str, str]
 
 
 class LoadTester(StandIn):
@@ -115,7 +116,7 @@ class LoadTester(StandIn):
         namespace, service = self._service(urlsplit(command.url).hostname or "")
         source = (self.namespace, self.name)
         if not traffic.loaded(namespace, service, source):  # a test that runs is not started a second time
-            traffic.add_load(Load(namespace, service, command.rps, until, source))
+            traffic.add_load(Load(namespace, service, command.rps, until, source, command.headers))
 
     def _service(self, host: str) -> tuple[str, str]:
         name, _, rest = host.partition(".")
@@ -135,7 +136,13 @@ def parse(command: str) -> Command | None:
     lasts = _seconds(given.get("-z") or given.get("-d") or given.get("--duration"))
     if "-n" in given and "-z" not in given:
         lasts = _number(given["-n"], 200) / rate
-    return Command(found[0], rate, lasts)
+    return Command(found[0], rate, lasts, _headers(words))
+
+
+def _headers(words: list[str]) -> dict[str, str]:
+    """The headers that `-H "name: value"` adds, names in lower case."""
+    given = (value.partition(":") for option, value in pairwise(words) if option in ("-H", "--header"))
+    return {name.strip().lower(): value.strip() for name, _, value in given}
 
 
 def _number(text: str | None, default: float) -> float:

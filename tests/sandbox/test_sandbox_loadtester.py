@@ -12,7 +12,7 @@ from sandbox.standins.base import Surroundings
 from sandbox.standins.loadtester import LoadTester, parse
 from sandbox.topology import Topology
 from sandbox.traffic import Traffic
-from tests.sandbox.meshed import pod, service
+from tests.sandbox.meshed import pod, service, virtual_service
 
 DEPLOYMENT = {"metadata": {"name": "flagger-loadtester", "namespace": "test"}, "spec": {}}
 
@@ -59,7 +59,7 @@ async def test_a_load_test_starts_once(tester: LoadTester, traffic: Traffic) -> 
         answer = await post(tester, "/", cmd="hey -z 1m -q 10 -c 2 http://web-canary.weather:9898/")
         assert answer.status_code == 202
     (load,) = traffic.loads
-    assert (load.namespace, load.service, load.rps) == ("weather", "web-canary", 20)
+    assert load[:3] == ("weather", "web-canary", 20)
 
 
 async def test_an_acceptance_test_passes_when_somebody_answers(tester: LoadTester, traffic: Traffic) -> None:
@@ -87,3 +87,28 @@ async def test_one_gate_serves_all_hooks_of_a_canary(tester: LoadTester) -> None
     assert (await post(tester, "/gate/check")).status_code == 403
     assert (await post(tester, "/gate/approve")).status_code == 200
     assert (await post(tester, "/gate/halt")).status_code == 403
+
+
+async def test_a_load_test_with_headers_meets_the_conditions_of_an_ab_test(
+    tester: LoadTester, traffic: Traffic
+) -> None:
+    """Requests that carry the header go to the canary, all of them."""
+    await post(tester, "/", cmd="hey -z 1m -q 10 -c 2 -H 'x-user: tester' http://web.weather/")
+    primary, other = {"destination": {"host": "web-primary"}}, {"destination": {"host": "web-canary"}, "weight": 100}
+    routes = [
+        {"match": [{"headers": {"x-user": {"exact": "tester"}}}], "route": [{**primary, "weight": 0}, other]},
+        {"route": [primary]},
+    ]
+    objects = {
+        "Pod": [pod("web-primary-1", "web-primary"), pod("web-1", "web")],
+        "Service": [
+            service("web", "web-primary", owner="web"),
+            service("web-canary", "web", owner="web"),
+            service("web-primary", "web-primary", owner="web"),
+        ],
+        "VirtualService": [virtual_service("web", {}, http=routes)],
+    }
+    traffic.set_rate("weather", "web", 0)
+    traffic.step(Topology(objects), 10)
+    assert traffic.metrics.total("istio_requests_total", destination_workload="web") == pytest.approx(200)
+    assert traffic.metrics.total("istio_requests_total", destination_workload="web-primary") == 0
