@@ -42,8 +42,8 @@ def role_binding(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
             yield required(f"{here}.name")
         if subject.get("kind") not in SUBJECTS:
             yield not_supported(f"{here}.kind", subject.get("kind", ""), SUBJECTS)
-        elif subject["kind"] == "ServiceAccount" and not subject.get("namespace"):
-            yield required(f"{here}.namespace")
+        elif subject["kind"] == "ServiceAccount" and not subject.get("namespace") and obj.get("kind") != "RoleBinding":
+            yield required(f"{here}.namespace")  # in a RoleBinding, its own namespace is meant
 
 
 def webhooks(obj: Obj, old: Obj | None) -> Iterator[FieldError]:

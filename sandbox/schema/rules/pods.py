@@ -25,20 +25,20 @@ def pod(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
     yield from spec(obj.get("spec") or {}, "spec")
 
 
-def template(found: Obj | None, path: str) -> Iterator[FieldError]:
-    """A pod template."""
+def template(found: Obj | None, path: str, *, claims: Iterable[str | None] = ()) -> Iterator[FieldError]:
+    """A pod template. `claims` are volumes that every pod gets besides those in its spec."""
     found = found or {}
     meta = found.get("metadata") or {}
     yield from metadata.label_map(meta.get("labels"), f"{path}.metadata.labels")
     yield from metadata.annotation_map(meta.get("annotations"), f"{path}.metadata.annotations")
-    yield from spec(found.get("spec") or {}, f"{path}.spec")
+    yield from spec(found.get("spec") or {}, f"{path}.spec", claims=claims)
 
 
-def spec(found: Obj, path: str) -> Iterator[FieldError]:
+def spec(found: Obj, path: str, *, claims: Iterable[str | None] = ()) -> Iterator[FieldError]:
     """A pod's spec, in a pod or in a template."""
     volumes = list(_volumes(found.get("volumes") or (), f"{path}.volumes"))
     yield from volumes
-    known = {volume.get("name") for volume in found.get("volumes") or ()}
+    known = {volume.get("name") for volume in found.get("volumes") or ()} | set(claims)
     if not found.get("containers"):
         yield required(f"{path}.containers")
     yield from _containers(found, path, known)

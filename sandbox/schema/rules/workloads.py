@@ -118,7 +118,8 @@ def _selected(spec: Obj) -> Iterator[FieldError]:
         yield required("spec.template")
     if found is None or not selects(found, labels):
         yield invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
-    yield from pods.template(spec.get("template"), "spec.template")
+    claims = [(claim.get("metadata") or {}).get("name") for claim in spec.get("volumeClaimTemplates") or ()]
+    yield from pods.template(spec.get("template"), "spec.template", claims=claims)
 
 
 def selector(found: Obj, path: str) -> Iterator[FieldError]:
