@@ -2,265 +2,62 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from sandbox.api import pod_columns
-from sandbox.api.tables import AGE, DEFAULT, NAME, NONE, UNKNOWN, Cell, Column, ago, duration
+from sandbox.api import cells, pod_columns
+from sandbox.api.tables import AGE, DEFAULT, NAME, NONE, Column
 
 Obj = dict[str, Any]
 
 
-def value(*path: str, default: Any = NONE) -> Cell:
-    """A cell with the value at a path of keys."""
-
-    def cell(obj: Obj, now: datetime) -> Any:
-        found: Any = obj
-        for key in path:
-            found = found.get(key) if isinstance(found, dict) else None
-        return default if found in (None, "") else found
-
-    return cell
-
-
 def number(name: str, *path: str) -> Column:
-    return Column(name, value(*path, default=0), "integer")
+    return Column(name, cells.value(*path, default=0), "integer")
 
 
 def text(name: str, *path: str, priority: int = 0) -> Column:
-    return Column(name, value(*path), priority=priority)
+    return Column(name, cells.value(*path), priority=priority)
 
 
-def ratio(done: Cell, wanted: Cell) -> Cell:
-    return lambda obj, now: f"{done(obj, now)}/{wanted(obj, now)}"
-
-
-def _containers(obj: Obj) -> list[Obj]:
-    template = obj["spec"].get("template") or (obj["spec"].get("jobTemplate") or {}).get("spec", {}).get("template")
-    return ((template or {}).get("spec") or {}).get("containers") or []
-
-
-def pairs(labels: Obj | None) -> str:
-    return ",".join(f"{key}={label}" for key, label in sorted((labels or {}).items())) or NONE
-
-
-def selector_text(selector: Obj | None) -> str:
-    """A LabelSelector as kubectl writes it."""
-    found = [f"{key}={label}" for key, label in sorted(((selector or {}).get("matchLabels") or {}).items())]
-    for e in (selector or {}).get("matchExpressions") or ():
-        values = ",".join(sorted(e.get("values") or ()))
-        words = {"In": f"{e['key']} in ({values})", "NotIn": f"{e['key']} notin ({values})", "Exists": e["key"]}
-        found.append(words.get(e["operator"], f"!{e['key']}"))
-    return ",".join(found) or NONE
-
-
-CONTAINERS = Column("Containers", lambda obj, now: ",".join(c["name"] for c in _containers(obj)), priority=1)
-IMAGES = Column("Images", lambda obj, now: ",".join(c["image"] for c in _containers(obj)), priority=1)
-SELECTOR = Column("Selector", lambda obj, now: selector_text(obj["spec"].get("selector")), priority=1)
+CONTAINERS = Column("Containers", lambda obj, now: ",".join(c["name"] for c in cells.containers(obj)), priority=1)
+IMAGES = Column("Images", lambda obj, now: ",".join(c["image"] for c in cells.containers(obj)), priority=1)
+SELECTOR = Column("Selector", lambda obj, now: cells.selector_text(obj["spec"].get("selector")), priority=1)
 WORKLOAD = (CONTAINERS, IMAGES, SELECTOR)
 
 
-def external_ip(service: Obj, now: datetime) -> str:
-    spec = service["spec"]
-    if spec.get("type") == "ExternalName":
-        return str(spec.get("externalName") or NONE)
-    ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
-    found = [*(i.get("ip") or i.get("hostname") or "" for i in ingress), *(spec.get("externalIPs") or ())]
-    if not found and spec.get("type") == "LoadBalancer":
-        return "<pending>"
-    return ",".join(found) or NONE
-
-
-def service_ports(service: Obj, now: datetime) -> str:
-    def one(port: Obj) -> str:
-        node_port = f":{port['nodePort']}" if port.get("nodePort") else ""
-        return f"{port['port']}{node_port}/{port.get('protocol', 'TCP')}"
-
-    return ",".join(map(one, service["spec"].get("ports") or ())) or NONE
-
-
-def _some(found: list[str], limit: int = 3) -> str:
-    more = f" + {len(found) - limit} more..." if len(found) > limit else ""
-    return ",".join(found[:limit]) + more if found else NONE
-
-
-def endpoints(obj: Obj, now: datetime) -> str:
-    subsets = obj.get("subsets") or ()
-    return _some(
-        [
-            f"{address['ip']}:{port['port']}" if port else address["ip"]
-            for subset in subsets
-            for port in subset.get("ports") or (None,)
-            for address in subset.get("addresses") or ()
-        ]
-    )
-
-
-def slice_ports(obj: Obj, now: datetime) -> str:
-    return _some([str(port.get("port", "*")) for port in obj.get("ports") or ()]) if obj.get("ports") else "<unset>"
-
-
-def slice_endpoints(obj: Obj, now: datetime) -> str:
-    found = [address for e in obj.get("endpoints") or () for address in e.get("addresses") or ()]
-    return _some(found) if found else "<unset>"
-
-
-def node_status(node: Obj, now: datetime) -> str:
-    conditions = (node.get("status") or {}).get("conditions") or ()
-    ready = next((c["status"] for c in conditions if c["type"] == "Ready"), None)
-    word = {"True": "Ready", None: "Unknown"}.get(ready, "NotReady")
-    return f"{word},SchedulingDisabled" if (node.get("spec") or {}).get("unschedulable") else word
-
-
-def node_roles(node: Obj, now: datetime) -> str:
-    prefix = "node-role.kubernetes.io/"
-    labels = node["metadata"].get("labels") or {}
-    return ",".join(sorted(key.removeprefix(prefix) for key in labels if key.startswith(prefix))) or NONE
-
-
-def node_address(kind: str) -> Cell:
-    def cell(node: Obj, now: datetime) -> str:
-        addresses = (node.get("status") or {}).get("addresses") or ()
-        return next((a["address"] for a in addresses if a["type"] == kind), NONE)
-
-    return cell
-
-
-def job_status(job: Obj, now: datetime) -> str:
-    true = {c["type"] for c in (job.get("status") or {}).get("conditions") or () if c["status"] == "True"}
-    if job["metadata"].get("deletionTimestamp"):
-        return "Terminating"
-    return next((kind for kind in ("Complete", "Failed", "Suspended") if kind in true), "Running")
-
-
-def job_completions(job: Obj, now: datetime) -> str:
-    done, spec = (job.get("status") or {}).get("succeeded", 0), job["spec"]
-    if spec.get("completions") is not None:
-        return f"{done}/{spec['completions']}"
-    parallel = spec.get("parallelism") or 1
-    return f"{done}/1 of {parallel}" if parallel > 1 else f"{done}/1"
-
-
-def job_duration(job: Obj, now: datetime) -> str:
-    status = job.get("status") or {}
-    if not status.get("startTime"):
-        return ""
-    begin = datetime.fromisoformat(status["startTime"].replace("Z", "+00:00"))
-    end = datetime.fromisoformat(status["completionTime"].replace("Z", "+00:00")) if "completionTime" in status else now
-    return duration((end - begin).total_seconds())
-
-
-def scaled_object(hpa: Obj, now: datetime) -> str:
-    target = hpa["spec"]["scaleTargetRef"]
-    return f"{target['kind']}/{target['name']}"
-
-
-def hpa_targets(hpa: Obj, now: datetime) -> str:
-    current = {m["resource"]["name"]: m["resource"] for m in _metrics(hpa, "status", "currentMetrics")}
-    found = []
-    for metric in _metrics(hpa, "spec", "metrics"):
-        name, wanted = metric["resource"]["name"], metric["resource"]["target"]
-        now_at = (current.get(name) or {}).get("current") or {}
-        if wanted.get("averageUtilization") is not None:
-            seen = now_at.get("averageUtilization")
-            shown, limit = f"{seen}%" if seen is not None else UNKNOWN, f"{wanted['averageUtilization']}%"
-        else:
-            shown, limit = str(now_at.get("averageValue", UNKNOWN)), str(wanted.get("averageValue"))
-        found.append(f"{name}: {shown}/{limit}")
-    return ", ".join(found[:2]) + (f" + {len(found) - 2} more..." if len(found) > 2 else "") or NONE
-
-
-def _metrics(hpa: Obj, part: str, key: str) -> list[Obj]:
-    return [m for m in (hpa.get(part) or {}).get(key) or () if m.get("type") == "Resource"]
-
-
-def ingress_hosts(ingress: Obj, now: datetime) -> str:
-    hosts = [rule["host"] for rule in ingress["spec"].get("rules") or () if rule.get("host")]
-    return _some(hosts) if hosts else "*"
-
-
-def last_seen(event: Obj, now: datetime) -> str:
-    series = (event.get("series") or {}).get("lastObservedTime")
-    times = (series, event.get("lastTimestamp"), event.get("firstTimestamp"), event.get("eventTime"))
-    return ago(next((t for t in times if t), None), now)
-
-
-def first_seen(event: Obj, now: datetime) -> str:
-    return ago(event.get("firstTimestamp") or event.get("eventTime"), now)
-
-
-def event_object(event: Obj, now: datetime) -> str:
-    about = event.get("involvedObject") or event.get("regarding") or {}
-    return f"{about.get('kind', '').lower()}/{about.get('name', '')}"
-
-
-def event_source(event: Obj, now: datetime) -> str:
-    source = event.get("source") or event.get("deprecatedSource") or {}
-    component = source.get("component") or event.get("reportingComponent") or event.get("reportingController") or ""
-    return ", ".join(part for part in (component, source.get("host", "")) if part)
-
-
-def count(*keys: str) -> Cell:
-    return lambda obj, now: sum(len(obj.get(key) or ()) for key in keys)
-
-
-def role(binding: Obj, now: datetime) -> str:
-    return f"{binding['roleRef']['kind']}/{binding['roleRef']['name']}"
-
-
-def subjects(kind: str) -> Cell:
-    def cell(binding: Obj, now: datetime) -> str:
-        found = [s for s in binding.get("subjects") or () if s.get("kind") == kind]
-        return ", ".join(f"{s['namespace']}/{s['name']}" if s.get("namespace") else s["name"] for s in found)
-
-    return cell
-
-
-def access_modes(claim: Obj, now: datetime) -> str:
-    short = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
-    modes = (claim.get("status") or {}).get("accessModes") or claim["spec"].get("accessModes") or ()
-    return ",".join(short.get(mode, mode) for mode in modes)
-
-
-def since(*path: str) -> Cell:
-    found = value(*path, default=None)
-    return lambda obj, now: ago(found(obj, now), now) if found(obj, now) else NONE
-
-
-_wanted = value("spec", "replicas", default=0)
-_ready = value("status", "readyReplicas", default=0)
+_wanted = cells.value("spec", "replicas", default=0)
+_ready = cells.value("status", "readyReplicas", default=0)
 _BINDING = (
     NAME,
-    Column("Role", role),
+    Column("Role", cells.role),
     AGE,
-    *(Column(f"{kind}s", subjects(kind), priority=1) for kind in ("User", "Group", "ServiceAccount")),
+    *(Column(f"{kind}s", cells.subjects(kind), priority=1) for kind in ("User", "Group", "ServiceAccount")),
 )
-_WEBHOOKS = (NAME, Column("Webhooks", count("webhooks"), "integer"), AGE)
+_WEBHOOKS = (NAME, Column("Webhooks", cells.count("webhooks"), "integer"), AGE)
 
 COLUMNS: dict[tuple[str, str], tuple[Column, ...]] = {
     ("", "Pod"): pod_columns.COLUMNS,
-    ("", "ConfigMap"): (NAME, Column("Data", count("data", "binaryData"), "integer"), AGE),
-    ("", "Secret"): (NAME, text("Type", "type"), Column("Data", count("data"), "integer"), AGE),
-    ("", "ServiceAccount"): (NAME, Column("Secrets", count("secrets"), "integer"), AGE),
+    ("", "ConfigMap"): (NAME, Column("Data", cells.count("data", "binaryData"), "integer"), AGE),
+    ("", "Secret"): (NAME, text("Type", "type"), Column("Data", cells.count("data"), "integer"), AGE),
+    ("", "ServiceAccount"): (NAME, Column("Secrets", cells.count("secrets"), "integer"), AGE),
     ("", "Namespace"): (NAME, text("Status", "status", "phase"), AGE),
     ("", "Service"): (
         NAME,
         text("Type", "spec", "type"),
         text("Cluster-IP", "spec", "clusterIP"),
-        Column("External-IP", external_ip),
-        Column("Port(s)", service_ports),
+        Column("External-IP", cells.external_ip),
+        Column("Port(s)", cells.service_ports),
         AGE,
-        Column("Selector", lambda obj, now: pairs(obj["spec"].get("selector")), priority=1),
+        Column("Selector", lambda obj, now: cells.pairs(obj["spec"].get("selector")), priority=1),
     ),
-    ("", "Endpoints"): (NAME, Column("Endpoints", endpoints), AGE),
+    ("", "Endpoints"): (NAME, Column("Endpoints", cells.endpoints), AGE),
     ("", "Node"): (
         NAME,
-        Column("Status", node_status),
-        Column("Roles", node_roles),
+        Column("Status", cells.node_status),
+        Column("Roles", cells.node_roles),
         AGE,
         text("Version", "status", "nodeInfo", "kubeletVersion"),
-        Column("Internal-IP", node_address("InternalIP"), priority=1),
-        Column("External-IP", node_address("ExternalIP"), priority=1),
+        Column("Internal-IP", cells.node_address("InternalIP"), priority=1),
+        Column("External-IP", cells.node_address("ExternalIP"), priority=1),
         text("OS-Image", "status", "nodeInfo", "osImage", priority=1),
         text("Kernel-Version", "status", "nodeInfo", "kernelVersion", priority=1),
         text("Container-Runtime", "status", "nodeInfo", "containerRuntimeVersion", priority=1),
@@ -268,29 +65,29 @@ COLUMNS: dict[tuple[str, str], tuple[Column, ...]] = {
     ("", "PersistentVolumeClaim"): (
         NAME,
         text("Status", "status", "phase"),
-        Column("Volume", value("spec", "volumeName", default="")),
-        Column("Capacity", value("status", "capacity", "storage", default="")),
-        Column("Access Modes", access_modes),
-        Column("StorageClass", value("spec", "storageClassName", default="")),
-        Column("VolumeAttributesClass", value("spec", "volumeAttributesClassName", default="<unset>")),
+        Column("Volume", cells.value("spec", "volumeName", default="")),
+        Column("Capacity", cells.value("status", "capacity", "storage", default="")),
+        Column("Access Modes", cells.access_modes),
+        Column("StorageClass", cells.value("spec", "storageClassName", default="")),
+        Column("VolumeAttributesClass", cells.value("spec", "volumeAttributesClassName", default="<unset>")),
         AGE,
         text("VolumeMode", "spec", "volumeMode", priority=1),
     ),
     ("", "Event"): (
-        Column("Last Seen", last_seen),
+        Column("Last Seen", cells.last_seen),
         text("Type", "type"),
         text("Reason", "reason"),
-        Column("Object", event_object),
-        Column("Subobject", value("involvedObject", "fieldPath", default=""), priority=1),
-        Column("Source", event_source, priority=1),
+        Column("Object", cells.event_object),
+        Column("Subobject", cells.value("involvedObject", "fieldPath", default=""), priority=1),
+        Column("Source", cells.event_source, priority=1),
         Column("Message", lambda e, now: (e.get("message") or e.get("note") or "").strip()),
-        Column("First Seen", first_seen, priority=1),
+        Column("First Seen", cells.first_seen, priority=1),
         Column("Count", lambda e, now: e.get("count") or e.get("deprecatedCount") or 1, "integer", 1),
         Column("Name", NAME.cell, priority=1, format="name"),
     ),
     ("apps", "Deployment"): (
         NAME,
-        Column("Ready", ratio(_ready, _wanted)),
+        Column("Ready", cells.ratio(_ready, _wanted)),
         number("Up-to-date", "status", "updatedReplicas"),
         number("Available", "status", "availableReplicas"),
         AGE,
@@ -304,7 +101,7 @@ COLUMNS: dict[tuple[str, str], tuple[Column, ...]] = {
         AGE,
         *WORKLOAD,
     ),
-    ("apps", "StatefulSet"): (NAME, Column("Ready", ratio(_ready, _wanted)), AGE, CONTAINERS, IMAGES),
+    ("apps", "StatefulSet"): (NAME, Column("Ready", cells.ratio(_ready, _wanted)), AGE, CONTAINERS, IMAGES),
     ("apps", "DaemonSet"): (
         NAME,
         number("Desired", "status", "desiredNumberScheduled"),
@@ -312,21 +109,21 @@ COLUMNS: dict[tuple[str, str], tuple[Column, ...]] = {
         number("Ready", "status", "numberReady"),
         number("Up-to-date", "status", "updatedNumberScheduled"),
         number("Available", "status", "numberAvailable"),
-        Column("Node Selector", lambda o, now: pairs(o["spec"]["template"]["spec"].get("nodeSelector"))),
+        Column("Node Selector", lambda o, now: cells.pairs(o["spec"]["template"]["spec"].get("nodeSelector"))),
         AGE,
         *WORKLOAD,
     ),
     ("apps", "ControllerRevision"): (
         NAME,
-        Column("Controller", lambda o, now: _controller(o)),
+        Column("Controller", cells.controller),
         number("Revision", "revision"),
         AGE,
     ),
     ("batch", "Job"): (
         NAME,
-        Column("Status", job_status),
-        Column("Completions", job_completions),
-        Column("Duration", job_duration),
+        Column("Status", cells.job_status),
+        Column("Completions", cells.job_completions),
+        Column("Duration", cells.job_duration),
         AGE,
         *WORKLOAD,
     ),
@@ -336,7 +133,7 @@ COLUMNS: dict[tuple[str, str], tuple[Column, ...]] = {
         text("Timezone", "spec", "timeZone"),
         Column("Suspend", lambda o, now: str(bool(o["spec"].get("suspend"))), "boolean"),
         Column("Active", lambda o, now: len((o.get("status") or {}).get("active") or ()), "integer"),
-        Column("Last Schedule", since("status", "lastScheduleTime")),
+        Column("Last Schedule", cells.since("status", "lastScheduleTime")),
         AGE,
         CONTAINERS,
         IMAGES,
@@ -344,8 +141,8 @@ COLUMNS: dict[tuple[str, str], tuple[Column, ...]] = {
     ),
     ("autoscaling", "HorizontalPodAutoscaler"): (
         NAME,
-        Column("Reference", scaled_object),
-        Column("Targets", hpa_targets),
+        Column("Reference", cells.scaled_object),
+        Column("Targets", cells.hpa_targets),
         Column("MinPods", lambda o, now: str(o["spec"].get("minReplicas", "<unset>"))),
         number("MaxPods", "spec", "maxReplicas"),
         number("Replicas", "status", "currentReplicas"),
@@ -361,24 +158,24 @@ COLUMNS: dict[tuple[str, str], tuple[Column, ...]] = {
     ("networking.k8s.io", "Ingress"): (
         NAME,
         text("Class", "spec", "ingressClassName"),
-        Column("Hosts", ingress_hosts),
-        Column("Address", lambda o, now: external_ip({**o, "spec": {}}, now).replace(NONE, "")),
+        Column("Hosts", cells.ingress_hosts),
+        Column("Address", lambda o, now: cells.external_ip({**o, "spec": {}}, now).replace(NONE, "")),
         Column("Ports", lambda o, now: "80, 443" if o["spec"].get("tls") else "80"),
         AGE,
     ),
     ("networking.k8s.io", "NetworkPolicy"): (
         NAME,
-        Column("Pod-Selector", lambda o, now: selector_text(o["spec"].get("podSelector"))),
+        Column("Pod-Selector", lambda o, now: cells.selector_text(o["spec"].get("podSelector"))),
         AGE,
     ),
     ("discovery.k8s.io", "EndpointSlice"): (
         NAME,
         text("AddressType", "addressType"),
-        Column("Ports", slice_ports),
-        Column("Endpoints", slice_endpoints),
+        Column("Ports", cells.slice_ports),
+        Column("Endpoints", cells.slice_endpoints),
         AGE,
     ),
-    ("coordination.k8s.io", "Lease"): (NAME, Column("Holder", value("spec", "holderIdentity", default="")), AGE),
+    ("coordination.k8s.io", "Lease"): (NAME, Column("Holder", cells.value("spec", "holderIdentity", default="")), AGE),
     ("rbac.authorization.k8s.io", "RoleBinding"): _BINDING,
     ("rbac.authorization.k8s.io", "ClusterRoleBinding"): _BINDING,
     ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"): _WEBHOOKS,
@@ -400,11 +197,6 @@ COLUMNS: dict[tuple[str, str], tuple[Column, ...]] = {
     ),
 }
 COLUMNS["events.k8s.io", "Event"] = COLUMNS["", "Event"]
-
-
-def _controller(obj: Obj) -> str:
-    owner = next((o for o in obj["metadata"].get("ownerReferences") or () if o.get("controller")), None)
-    return f"{owner['kind'].lower()}.apps/{owner['name']}" if owner else NONE
 
 
 def of(group: str, kind: str) -> tuple[Column, ...]:

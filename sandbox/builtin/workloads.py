@@ -76,10 +76,10 @@ class DaemonSet(Workload):
 
 
 class Job(Workload):
-    """Selector and template are the Job's for life; without `manualSelector` the server makes both from the uid."""
+    """Without `manualSelector` the server makes the selector, and the labels it selects, from the uid."""
 
     status = {}
-    frozen = (("spec", "selector"), ("spec", "template"), ("spec", "completions"), ("spec", "completionMode"))
+    frozen = ()  # what may not change depends on whether the Job is suspended: sandbox/schema has the rule
 
     def prepare_create(self, obj: Obj, context: Context) -> None:
         super().prepare_create(obj, context)

@@ -15,6 +15,7 @@ from sandbox.controllers.base import Controller, Key, Watched
 Obj = dict[str, Any]
 
 API = "autoscaling/v2"
+BATCH = 0.05  # seconds in which changes of a target are gathered into one look
 
 
 class Autoscalers(Controller):
@@ -48,7 +49,7 @@ class Autoscalers(Controller):
     def _wake_those_of(self, target: Key) -> None:
         for autoscaler, wanted in self._targets.items():
             if wanted == target:
-                self.queue.add(autoscaler)
+                self.wake(*autoscaler, after=BATCH)
 
     async def reconcile(self, namespace: str | None, name: str) -> float | None:
         hpa = await self.client.get(API, "HorizontalPodAutoscaler", name, namespace)

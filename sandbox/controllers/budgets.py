@@ -11,6 +11,9 @@ from sandbox.controllers.base import Controller, Key, Watched
 Obj = dict[str, Any]
 
 
+BATCH = 0.05  # seconds in which changes of pods are gathered into one write
+
+
 class Budgets(Controller):
     """A pod wakes the budgets of its namespace that select it, when its readiness or labels change."""
 
@@ -43,7 +46,7 @@ class Budgets(Controller):
         namespace, labels = pod["metadata"]["namespace"], selectors.labels_of(pod)
         for key, selector in self._selectors.items():
             if key.namespace == namespace and selectors.matches(selector, labels):
-                self.queue.add(key)
+                self.wake(*key, after=BATCH)
 
     async def reconcile(self, namespace: str | None, name: str) -> float | None:
         budget = await self.client.get("policy/v1", "PodDisruptionBudget", name, namespace)

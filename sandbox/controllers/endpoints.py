@@ -6,13 +6,14 @@ from collections import defaultdict
 from typing import Any, NamedTuple
 
 from sandbox.controllers import owners, pods, selectors
-from sandbox.controllers.base import Controller, Key, Watched
+from sandbox.controllers.base import Controller, Watched
 
 Obj = dict[str, Any]
 
 MANAGED_BY = "endpointslice-controller.k8s.io"
 SERVICE_NAME = "kubernetes.io/service-name"
 HEADLESS_LABEL = "service.kubernetes.io/headless"
+BATCH = 0.02  # seconds in which changes of pods are gathered into one write
 
 
 class Traits(NamedTuple):
@@ -62,7 +63,7 @@ class Endpoints(Controller):
     def _wake_services(self, namespace: str, *states: Traits | None) -> None:
         for name, selector in self._selectors[namespace].items():
             if selector and any(state and selectors.includes(dict(state.labels), selector) for state in states):
-                self.queue.add(Key(namespace, name))
+                self.wake(namespace, name, after=BATCH)
 
     async def reconcile(self, namespace: str | None, name: str) -> float | None:
         service = await self.client.get("v1", "Service", name, namespace)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from sandbox.api.errors import ApiError
 from sandbox.controllers import conditions
 from sandbox.controllers.base import Controller, Key, Watched
 
 if TYPE_CHECKING:
     from sandbox.api.server import Server
+
+log = logging.getLogger(__name__)
 
 Obj = dict[str, Any]
 
@@ -63,10 +67,9 @@ class Namespaces(Controller):
     async def _empty(self, namespace: Obj) -> float | None:
         """Delete everything in it; when nothing is left, let it go."""
         name = namespace["metadata"]["name"]
-        for record in self._content(name):
-            if not record["metadata"].get("deletionTimestamp"):
-                where = (record["apiVersion"], record["kind"], record["metadata"]["name"], name)
-                await self.client.delete(*where, propagation="Background")
+        for obj in self._content(name):
+            if not obj["metadata"].get("deletionTimestamp"):
+                await self._delete(obj)
         left = self._content(name)
         if left:
             await self._say_what_is_left(namespace, left)
@@ -77,6 +80,15 @@ class Namespaces(Controller):
             kept = [f for f in latest["spec"].get("finalizers") or () if f != "kubernetes"]
             await self.client.update({**latest, "spec": {**latest["spec"], "finalizers": kept}}, subresource="finalize")
         return None
+
+    async def _delete(self, obj: Obj) -> None:
+        """What cannot be deleted now (a webhook may refuse it) must not keep the rest."""
+        metadata = obj["metadata"]
+        where = (obj["apiVersion"], obj["kind"], metadata["name"], metadata["namespace"])
+        try:
+            await self.client.delete(*where, propagation="Background")
+        except ApiError as error:
+            log.debug("namespace %s: %s stays for now: %s", metadata["namespace"], metadata["name"], error)
 
     def _content(self, name: str) -> list[Obj]:
         found = [r for r in self.server.catalog.stored() if r.namespaced]
