@@ -44,7 +44,7 @@ def test_all_errors_are_found_together(problems):
         (
             {"name": "x", "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": ""}]},
             "FieldValueInvalid",
-            "metadata.ownerReferences[0].uid",
+            "metadata.ownerReferences.uid",
         ),
     ],
 )
