@@ -1,0 +1,79 @@
+"""The clients against the sandbox's chart repository and registry, over HTTP on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from meshflow import settings
+from meshflow.clients import charts, registry
+from meshflow.errors import InvalidInput, NotFound
+from sandbox.charts.repository import Repository
+from sandbox.clock import Clock
+from sandbox.registry import Registry
+from sandbox.serving import Listener
+
+ROOT = settings.default_file().parents[1]
+
+
+@pytest.fixture
+async def mirror() -> AsyncIterator[str]:
+    listener = Listener(Repository().app)
+    await listener.start()
+    yield listener.url
+    await listener.stop()
+
+
+@pytest.fixture
+async def images() -> AsyncIterator[str]:
+    listener = Listener(Registry(Clock()).app)
+    await listener.start()
+    yield listener.url
+    await listener.stop()
+
+
+async def test_make_lock_locks_every_chart_of_mesh_yaml(mirror: str, tmp_path: Path) -> None:
+    lock = tmp_path / "charts.lock"
+    environ = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT / "plugins"),
+        "MESHFLOW_CHART_MIRROR": mirror,
+        "MESHFLOW_CHARTS_LOCK": str(lock),
+        "MESHFLOW_CACHE": str(tmp_path / "cache"),
+    }
+    told = []
+    for _ in range(2):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tools.lock", cwd=ROOT, env=environ, stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await process.communicate()
+        assert process.returncode == 0
+        told.append(out.decode())
+    assert "istio/istiod 1.30.3  new" in told[0]
+    assert "istio/istiod 1.30.3  unchanged" in told[1]
+    mesh = settings.load(environ=environ)
+    store = charts.ChartStore(mesh.charts)
+    assert list(store.locked()) == charts.wanted(mesh)
+    assert store.fetch("istio", "istiod", "1.30.3").stat().st_size > 0
+
+
+async def test_a_chart_of_another_repository_than_the_locked_one_is_refused(mirror: str, tmp_path: Path) -> None:
+    """The committed lock has the digests of the real charts; the sandbox's stand-ins differ."""
+    environ = {"MESHFLOW_CHART_MIRROR": mirror, "MESHFLOW_CACHE": str(tmp_path)}
+    store = charts.ChartStore(settings.load(environ=environ).charts)
+    with pytest.raises(InvalidInput, match=r"the archive of flagger/flagger 1\.44\.0 has the sha256"):
+        await asyncio.to_thread(store.fetch, "flagger", "flagger", "1.44.0")
+
+
+async def test_tags_of_the_sandbox_s_registry_are_resolved(images: str) -> None:
+    found = await registry.resolve("ghcr.io/stefanprodan/podinfo:6.14.1", registries=lambda host: images)
+    assert found.repository == "ghcr.io/stefanprodan/podinfo"
+    pinned = await registry.resolve(found.pinned, registries=lambda host: images)
+    assert pinned == found._replace(tag=None)
+    with pytest.raises(NotFound, match=r"has no tag 6\.14\.9; it has 6\.14"):
+        await registry.resolve("ghcr.io/stefanprodan/podinfo:6.14.9", registries=lambda host: images)
