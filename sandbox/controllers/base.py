@@ -178,6 +178,8 @@ class Controller:
                         self.queue.add(key)
             except ApiError as error:
                 log.debug("%s: cannot watch %s %s: %s", type(self).__name__, row.api_version, row.kind, error)
+            except Exception:  # the other outermost frame: one bad event must not end the loop
+                log.exception("%s: watching %s %s failed", type(self).__name__, row.api_version, row.kind)
             await self.clock.sleep(NO_SUCH_KIND)
 
     async def _work(self) -> None:

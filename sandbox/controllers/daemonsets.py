@@ -14,6 +14,7 @@ GENERATION = "pod-template-generation"
 
 class DaemonSets(Controller):
     watches = (Watched("apps/v1", "DaemonSet", own_key), Watched("v1", "Pod", owner_keys("DaemonSet")))
+    workers = 5  # a slow admission webhook must hold up only those whose pods it is asked about
     node: Obj
 
     def __init__(self, *args: Any, node: Obj) -> None:

@@ -12,6 +12,7 @@ Obj = dict[str, Any]
 
 class Jobs(Controller):
     watches = (Watched("batch/v1", "Job", own_key), Watched("v1", "Pod", owner_keys("Job")))
+    workers = 5  # a slow admission webhook must hold up only those whose pods it is asked about
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)

@@ -13,6 +13,7 @@ Obj = dict[str, Any]
 
 class ReplicaSets(Controller):
     watches = (Watched("apps/v1", "ReplicaSet", own_key), Watched("v1", "Pod", owner_keys("ReplicaSet")))
+    workers = 5  # a slow admission webhook must hold up only those whose pods it is asked about
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)

@@ -15,6 +15,7 @@ POD_INDEX = "apps.kubernetes.io/pod-index"
 
 class StatefulSets(Controller):
     watches = (Watched("apps/v1", "StatefulSet", own_key), Watched("v1", "Pod", owner_keys("StatefulSet")))
+    workers = 5  # a slow admission webhook must hold up only those whose pods it is asked about
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
