@@ -62,15 +62,6 @@ class PushPolicy(StrEnum):
     REJECT = "reject"  # it is refused
 
 
-class Strategy(StrEnum):
-    """How a release takes over."""
-
-    CANARY = "canary"  # traffic moves by weight, judged at each step
-    BLUE_GREEN = "blue-green"  # Flagger switches all traffic after its checks
-    AB = "ab"  # Flagger sends requests with a header or cookie to the new version
-    PLAIN_BLUE_GREEN = "plain-blue-green"  # two Deployments and a Service selector, without Flagger
-
-
 class Cluster(Model):
     """A cluster that the pipelines may act on."""
 
@@ -191,7 +182,6 @@ class ServiceOverride(Model):
 
     image: str | None = None  # repository whose pushes are rolled out; None: that of its first container
     policy: PushPolicy | None = None
-    strategy: Strategy | None = None  # None: read from its manifests
     timeout: float | None = Field(None, gt=0)
 
 
@@ -203,7 +193,6 @@ class Service(Model):
     path: Path
     image: str | None
     policy: PushPolicy
-    strategy: Strategy | None
     timeout: float
 
 
@@ -214,7 +203,6 @@ class Services(Model):
     namespace: Name = "weather"
     policy: PushPolicy = PushPolicy.QUEUE
     timeout: float = Field(3600.0, gt=0)  # seconds until a rollout that has not ended is given up
-    backing: tuple[str, ...] = ()  # folders that are deployed but not released by image, such as a broker
     overrides: dict[str, ServiceOverride] = {}
 
 
@@ -251,7 +239,6 @@ class Endpoint(Model):
     scheme: Literal["http", "https"] = "http"
     path: str = ""  # prefix of every path, such as Kiali's /kiali
     url: Url | None = None  # asked directly instead of through the proxy
-    connection: str | None = None  # Airflow connection with the login, if it wants one
     token: SecretKey | None = None  # Secret in the cluster that holds the token to log in with
     login: LoginSecret | None = None  # Secret in the cluster that holds the name and password to log in with
 
@@ -356,7 +343,6 @@ class Mesh(Model):
             path=self.services.path / name,
             image=own.image,
             policy=own.policy or self.services.policy,
-            strategy=own.strategy,
             timeout=own.timeout or self.services.timeout,
         )
 
