@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from meshflow import settings
 from meshflow.errors import InvalidInput
+from meshflow.release.policy import Policy
 
 MINIMAL = """\
 istio: {version: 1.30.3}
@@ -187,3 +189,15 @@ def test_settings_load_without_airflow_and_network_libraries() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(plugins)}
     )
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_every_setting_stands_in_the_declared_mesh_at_least_in_a_comment() -> None:
+    """Whoever reads include/mesh.yaml sees all there is to set."""
+    text = settings.default_file().read_text()
+    models = [model for model in settings.Model.__subclasses__() if model is not settings.Service]
+    missing = [f"{m.__name__}.{name}" for m in models for name in m.model_fields if not re.search(rf"\b{name}\b", text)]
+    assert missing == []
+
+
+def test_the_policies_for_pushes_are_those_that_releases_know() -> None:
+    assert [policy.value for policy in settings.PushPolicy] == [policy.value for policy in Policy]
