@@ -4,7 +4,8 @@ Reading order: base (the frame of every loop), owners, conditions, events, pods 
   rollout, progress, deployments, replicasets     from a Deployment to its pods
   statefulsets, daemonsets, revisions, jobs,
   cronjobs, cron                                  the other kinds that make pods
-  scheduler, kubelet, life, pod_status, behaviour the node, and what may go wrong on it
+  scheduler, kubelet, runs, life, behaviour,
+  pod_status, pod_events                          the node, and what may go wrong on it
   endpoints, nodes, autoscalers, budgets          Services' addresses, load balancers, sizes
   namespaces, garbage                             what ends with what
   tokens                                          Secrets with the token of a ServiceAccount

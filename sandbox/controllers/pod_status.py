@@ -28,8 +28,47 @@ class Seen(NamedTuple):
         return self.spec.get("restartPolicy") == "Always"
 
     @property
+    def initialised(self) -> bool:
+        """As an init container it no longer keeps the others waiting."""
+        if self.moment is None:
+            return False
+        return self.stopped or (self.moment.started if self.sidecar else self.finished)
+
+    @property
     def finished(self) -> bool:
         return self.moment is not None and self.moment.does is Does.ENDED
+
+
+class Place(NamedTuple):
+    """Where and when a pod is reported on."""
+
+    node: str
+    address: str
+    now: str
+
+
+def report(pod: Obj, init: Sequence[Seen], main: Sequence[Seen], *, at: Place, gates: bool) -> Obj:
+    """The whole status of a pod that has a node. `gates`: its readiness gates are open."""
+    before, ended = pod.get("status") or {}, all(seen.finished for seen in main)
+    status: Obj = {
+        "startTime": at.now,
+        **{key: before[key] for key in ("qosClass", "startTime", "conditions") if key in before},
+        "phase": phase(pod, init, main),
+        "hostIP": at.node,
+        "hostIPs": [{"ip": at.node}],
+    }
+    sandbox = any(seen.moment and seen.moment.does is not Does.PULLING for seen in [*init, *main])
+    if sandbox:
+        status |= {"podIP": at.address, "podIPs": [{"ip": at.address}]}
+    if init:
+        status["initContainerStatuses"] = [container_status(seen, pod=pod, init=True) for seen in init]
+    status["containerStatuses"] = [container_status(seen, pod=pod, init=False) for seen in main]
+    sidecars = [s for s, seen in zip(status.get("initContainerStatuses", ()), init, strict=True) if seen.sidecar]
+    initialised = all(seen.initialised for seen in init)
+    ready = initialised and gates and all(s["ready"] for s in [*status["containerStatuses"], *sidecars])
+    facts = {"initialised": initialised, "ready": ready, "sandbox": sandbox and not ended}
+    status["conditions"] = with_conditions(status, now=at.now, **facts)
+    return status
 
 
 def container_status(seen: Seen, *, pod: Obj, init: bool) -> Obj:

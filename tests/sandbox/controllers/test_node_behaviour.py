@@ -133,3 +133,24 @@ async def test_a_pod_that_no_node_fits_stays_pending(world):
     await world.pass_time(1)
     assert world.condition(world.find("", "pods", "one"), "PodScheduled") == ("False", "Unschedulable")
     assert world.said("FailedScheduling")
+
+
+async def test_an_image_that_is_pushed_later_is_found(world):
+    pushed = set()
+    world.kubelet.pull_error = lambda image: "" if image in pushed else "not found"
+    await world.client.create(pod())
+    await world.until(lambda: shown(world) == "ImagePullBackOff")
+    pushed.add("example.test/app:1")
+    await world.until(lambda: shown(world) == "Running")
+
+
+async def test_the_start_of_a_container_does_not_move(world):
+    """Timestamps have whole seconds: worked out anew at each look they would flicker, and each flicker be a write."""
+    await world.client.create(pod())
+    await world.pass_time(1)
+    before = world.find("", "pods", "one")["metadata"]["resourceVersion"]
+    for _ in range(50):
+        await world.pass_time(0.37)
+        world.kubelet.look_at_everything()
+    await world.pass_time(1)
+    assert world.find("", "pods", "one")["metadata"]["resourceVersion"] == before
