@@ -116,11 +116,23 @@ def _up_arguments(parser: argparse.ArgumentParser) -> None:
 def _up(arguments: argparse.Namespace) -> int:
     if arguments.speed <= 0:
         raise Failure("--speed must be above 0")
+    _refuse_second(arguments.state)
     if arguments.detach:
         return _detach(arguments)
     level = logging.INFO if arguments.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     return asyncio.run(_serve(arguments))
+
+
+def _refuse_second(state: Path) -> None:
+    """Raise Failure when a sandbox of this state folder is running; a state file left by a crash is ignored."""
+    try:
+        found = read_state(state)
+    except Failure:
+        return
+    if _alive(int(found["pid"])):
+        raise Failure(f"one is running already at {found['server']} (pid {found['pid']}); stop it with `down`")
+    (state / STATE_FILE).unlink(missing_ok=True)
 
 
 async def _serve(arguments: argparse.Namespace) -> int:
@@ -199,6 +211,10 @@ def _detach(arguments: argparse.Namespace) -> int:
 
 def _down(arguments: argparse.Namespace) -> int:
     pid = int(read_state(arguments.state)["pid"])
+    if not _alive(pid):
+        (arguments.state / STATE_FILE).unlink(missing_ok=True)
+        print("sandbox: it was not running any more")
+        return 0
     call(arguments.state, "POST", "stop", {})
     deadline = time.monotonic() + START_LIMIT
     while _alive(pid):

@@ -56,7 +56,8 @@ class Listener:
 
     async def start(self, port: int = 0) -> None:
         """Listen, on a free port when `port` is 0. Raises OSError when the port is taken."""
-        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # The protocol is named, since asyncio turns Nagle's delay off only for sockets that say they are TCP.
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((HOST, port))

@@ -191,7 +191,7 @@ def _covers(pattern: str, path: str) -> bool:
         return True
     wanted, _, wanted_sub = pattern.partition("/")
     found, _, found_sub = path.partition("/")
-    return wanted in ("*", found) and wanted_sub in (found_sub, "*")
+    return wanted in ("*", found) and (wanted_sub == found_sub or (wanted_sub == "*" and found_sub != ""))
 
 
 def _request(hook: Hook, call: Call, target: "Target", obj: Obj | None, old: Obj | None) -> Obj:

@@ -9,7 +9,7 @@ the store, so that the next request after the status says Established finds the 
 import asyncio
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sandbox.api import deleting, writing
@@ -104,7 +104,7 @@ class Definitions:
             return
         if _established(definition):
             self._serve(definition, event.previous.obj if event.previous else None)
-        else:
+        if self._status(definition) != definition.get("status"):
             self._start(self._accept(definition["metadata"]["name"]))
 
     def _serve(self, definition: Obj, before: Obj | None) -> None:
@@ -128,31 +128,35 @@ class Definitions:
     async def _accept(self, name: str) -> None:
         """Write the status of a new or changed definition: its names, then Established."""
         record = self._server.store.get(STORAGE, None, name)
-        if record is None or record.obj["metadata"].get("deletionTimestamp") or _established(record.obj):
+        if record is None or record.obj["metadata"].get("deletionTimestamp"):
             return
-        definition = record.obj
-        conflict = self._name_conflict(definition)
-        now = self._server.clock.timestamp()
-        spec = definition["spec"]
-        status = dict(definition.get("status") or {})
+        status = self._status(record.obj)
+        if status != record.obj.get("status"):
+            target = Target(self._resource(), None, name, "status")
+            await writing.patch(self._server, Call(manager=_MANAGER), target, "merge", {"status": status})
+
+    def _resource(self) -> Resource:
+        return self._server.resource("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+
+    def _status(self, definition: Obj) -> Obj:
+        """Return the status that the definition should have."""
+        spec, status = definition["spec"], dict(definition.get("status") or {})
         stored = next(version["name"] for version in spec["versions"] if version.get("storage"))
         status["storedVersions"] = list(dict.fromkeys([*(status.get("storedVersions") or []), stored]))
+        conflict = self._name_conflict(definition)
         if conflict:
-            accepted = _condition("NamesAccepted", "False", "NameConflict", conflict, now)
-            refused = _condition("Established", "False", "NotAccepted", "not all names are accepted", now)
-            status["conditions"] = [accepted, refused]
+            wanted = (
+                ("NamesAccepted", "False", "NameConflict", conflict),
+                ("Established", "False", "NotAccepted", "not all names are accepted"),
+            )
         else:
             status["acceptedNames"] = spec["names"]
-            accepted = _condition("NamesAccepted", "True", "NoConflicts", "no conflicts found", now)
-            initial = "the initial names have been accepted"
-            status["conditions"] = [accepted, _condition("Established", "True", "InitialNamesAccepted", initial, now)]
-        if status == definition.get("status"):
-            return
-        patch = {"status": status}
-        target = Target(
-            self._server.resource("apiextensions.k8s.io/v1", "CustomResourceDefinition"), None, name, "status"
-        )
-        await writing.patch(self._server, Call(manager=_MANAGER), target, "merge", patch)
+            wanted = (
+                ("NamesAccepted", "True", "NoConflicts", "no conflicts found"),
+                ("Established", "True", "InitialNamesAccepted", "the initial names have been accepted"),
+            )
+        status["conditions"] = _conditions(status.get("conditions") or [], wanted, self._server.clock.timestamp())
+        return status
 
     def _name_conflict(self, definition: Obj) -> str:
         group, names = definition["spec"]["group"], definition["spec"]["names"]
@@ -182,7 +186,7 @@ class Definitions:
         if record_now is None:
             return
         finalizers = [f for f in record_now.obj["metadata"].get("finalizers") or [] if f != FINALIZER]
-        target = Target(self._server.resource("apiextensions.k8s.io/v1", "CustomResourceDefinition"), None, name)
+        target = Target(self._resource(), None, name)
         await writing.patch(self._server, call, target, "merge", {"metadata": {"finalizers": finalizers or None}})
 
 
@@ -195,5 +199,13 @@ def _established(definition: Obj) -> bool:
     return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
 
-def _condition(kind: str, status: str, reason: str, message: str, now: str) -> Obj:
-    return {"type": kind, "status": status, "lastTransitionTime": now, "reason": reason, "message": message}
+def _conditions(present: list[Obj], wanted: Iterable[tuple[str, str, str, str]], now: str) -> list[Obj]:
+    """Return the conditions with these (type, status, reason, message); the time is that of a status' last change."""
+    before = {condition["type"]: condition for condition in present}
+    made = []
+    for kind, status, reason, message in wanted:
+        old = before.pop(kind, {})
+        time = old["lastTransitionTime"] if old.get("status") == status else now
+        words = {"type": kind, "status": status, "lastTransitionTime": time, "reason": reason, "message": message}
+        made.append({**old, **words})
+    return [*made, *before.values()]

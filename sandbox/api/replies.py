@@ -1,5 +1,6 @@
 """Answers of the HTTP layer, and how bodies come in."""
 
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
@@ -69,8 +70,11 @@ class Reply:
 
 
 def parsed(body: bytes, *, yaml: bool = False) -> decode.Parsed:
-    """Return the body as data. Raises ApiError 400."""
+    """Return the body as data. Raises ApiError 400. JSON is YAML, and read much faster as what it is."""
     try:
+        if yaml and body[:1] == b"{":
+            with contextlib.suppress(Malformed):
+                return decode.parse(body)
         return decode.parse(body, yaml=yaml)
     except Malformed as error:
         raise bad_request(error.message) from error

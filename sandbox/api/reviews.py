@@ -21,6 +21,8 @@ def answer(access: Access, request: Request, resource: Resource, verb: str) -> R
     body.setdefault("metadata", {})
     spec = body.setdefault("spec", {})
     user = access.authenticate(request.headers.get("authorization", ""))
+    if resource.kind in ("SubjectAccessReview", "LocalSubjectAccessReview"):
+        user = access.named(spec.get("user", ""))
     match resource.kind:
         case "SelfSubjectAccessReview" | "SubjectAccessReview" | "LocalSubjectAccessReview":
             body["status"] = _access(resource, user, spec)
