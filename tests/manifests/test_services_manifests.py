@@ -148,6 +148,15 @@ def test_canaries_speak_mutual_tls_and_check_errors_and_latency(service: str) ->
     assert spec["service"]["targetPort"] in [port["containerPort"] for port in ports]
 
 
+@pytest.mark.parametrize("service", CALLS)
+def test_a_good_release_is_not_rolled_back_for_want_of_data(service: str) -> None:
+    """A rate needs two scrapes of 15 s: until then every check of a fresh canary fails."""
+    analysis = of(service, "Canary")["spec"]["analysis"]
+    assert analysis["interval"] == "10s"
+    assert analysis["threshold"] * 10 > 30 + 10
+    assert {metric["interval"] for metric in analysis["metrics"]} == {"1m"}
+
+
 def test_all_strategies_of_flagger_are_shown() -> None:
     def strategy(analysis: dict[str, Any]) -> str:
         return "a/b" if "match" in analysis else "blue/green" if "iterations" in analysis else "canary"

@@ -262,7 +262,8 @@ def _progress(observation: RolloutObservation, split: Weights | None) -> str:
     if status.get("failedChecks"):
         parts.append(f"{status['failedChecks']} of {analysis.get('threshold', '?')} failed checks")
     if status.get("iterations") and analysis.get("iterations"):
-        parts.append(f"iteration {status['iterations']} of {analysis['iterations']}")
+        rounds = int(analysis["iterations"])
+        parts.append(f"iteration {min(int(status['iterations']), rounds)} of {rounds}")  # blue/green counts one more
     return f" ({', '.join(parts)})" if parts else ""
 
 
