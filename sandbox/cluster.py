@@ -12,7 +12,7 @@ import base64
 from collections.abc import Coroutine
 from typing import Any
 
-from sandbox import control, registry, traffic
+from sandbox import control, faults, registry, traffic
 from sandbox.api.access import Access
 from sandbox.api.definitions import Definitions
 from sandbox.api.http import Application
@@ -54,7 +54,9 @@ class Cluster:
         self._listener = Listener(self.application, certificate=self.authority.issue(*SERVER_NAMES))
         self._mirrors = {"registry": Listener(self.registry.app), "charts": Listener(Repository().app)}
         self._tasks: list[asyncio.Task[Any]] = []
-        parts = (control, traffic, registry)
+        self.faults = faults.Faults(self)
+        self.application.before = self.faults.before
+        parts = (control, traffic, registry, faults)
         self.control = control.Control(route for part in parts for route in part.control_routes(self))
         self.application.control = self.control
 
@@ -79,6 +81,7 @@ class Cluster:
 
     async def close(self) -> None:
         """Stop everything; afterwards nothing of it runs."""
+        self.faults.clear()
         for watch in list(self.server.watches):
             watch.end()
         for task in self._tasks:
