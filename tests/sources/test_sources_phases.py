@@ -22,20 +22,36 @@ MESH = settings.load(environ={})
 Phases = dict[str, Rendered]
 
 
+class StandIns:
+    """The sandbox's charts as a chart store."""
+
+    def __init__(self, folder: Path) -> None:
+        self._archives: dict[tuple[str, str, str], Path] = {}
+        for chart in packing.charts():
+            path = folder / f"{chart.repository}-{chart.filename}"
+            path.write_bytes(chart.archive)
+            self._archives[(chart.repository, chart.name, chart.version)] = path
+
+    def fetch(self, repository: str, name: str, version: str) -> Path:
+        return self._archives[(repository, name, version)]
+
+
 @pytest.fixture(scope="session")
-def phases(tmp_path_factory: pytest.TempPathFactory) -> Phases:
+def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> StandIns:
+    return StandIns(tmp_path_factory.mktemp("charts"))
+
+
+@pytest.fixture(scope="session")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> settings.Mesh:
+    """The declared mesh, with a cache of its own."""
+    return settings.load(environ={"MESHFLOW_CACHE": str(tmp_path_factory.mktemp("cache"))})
+
+
+@pytest.fixture(scope="session")
+def phases(mesh: settings.Mesh, stand_ins: StandIns) -> Phases:
     """Every phase in its last stage, and `mtls@permissive`."""
-    folder = tmp_path_factory.mktemp("charts")
-    archives = {(c.repository, c.name, c.version): folder / f"{c.repository}-{c.filename}" for c in packing.charts()}
-    for chart in packing.charts():
-        archives[(chart.repository, chart.name, chart.version)].write_bytes(chart.archive)
-
-    class Charts:
-        def fetch(self, repository: str, name: str, version: str) -> Path:
-            return archives[(repository, name, version)]
-
-    found = {name: render.phase(MESH, name, charts=Charts()) for name in MESH.phases}
-    found["mtls@permissive"] = render.phase(MESH, "mtls", charts=Charts(), stage="permissive")
+    found = {name: render.phase(mesh, name, charts=stand_ins) for name in mesh.phases}
+    found["mtls@permissive"] = render.phase(mesh, "mtls", charts=stand_ins, stage="permissive")
     return found
 
 
@@ -210,3 +226,8 @@ def test_node_ports_are_an_option(name: str, tmp_path: Path) -> None:
     values = yaml.safe_load((MESH.manifests / f"observability/values/{name}-nodeport.yaml").read_text())
     assert "NodePort" in json.dumps(values)
     assert f"observability/values/{name}-nodeport.yaml" in MESH.file.read_text()
+
+
+@pytest.mark.parametrize("name", settings.service_names())
+def test_every_service_fits_the_definitions_in_the_charts(mesh: settings.Mesh, stand_ins: StandIns, name: str) -> None:
+    assert render.service(mesh, name, charts=stand_ins).objects

@@ -33,10 +33,11 @@ def render(mesh: Mesh, bundle: str) -> Rendered:
     from meshflow.clients.charts import ChartStore
     from meshflow.sources import render as sources
 
+    charts = ChartStore(mesh.charts)
     if bundle.startswith(SERVICE_PREFIX):
-        return sources.service(mesh, bundle.removeprefix(SERVICE_PREFIX))
+        return sources.service(mesh, bundle.removeprefix(SERVICE_PREFIX), charts=charts)
     phase, _, stage = bundle.partition("@")
-    return sources.phase(mesh, phase, charts=ChartStore(mesh.charts), stage=stage or None)
+    return sources.phase(mesh, phase, charts=charts, stage=stage or None)
 
 
 def keep(rendered: Rendered) -> str:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 from meshflow import complaints
 from meshflow.errors import InvalidInput
 from meshflow.objects.kinds import Kinds
 from meshflow.objects.parsing import Desired
 from meshflow.settings import ChartSource, InjectedNamespace, ManifestSource, Mesh
-from meshflow.sources import helm, kustomize, manifests, schema, values
+from meshflow.sources import charts as chart_sources
+from meshflow.sources import definitions, kustomize, manifests, schema
+from meshflow.sources.charts import Charts
 from meshflow.sources.manifests import Item
 from meshflow.sources.rendered import Rendered
 
 INJECTION = "istio-injection"
 REVISION = "istio.io/rev"
-
-
-class Charts(Protocol):
-    """What rendering needs of `clients.charts.ChartStore`."""
-
-    def fetch(self, repository: str, name: str, version: str) -> Path: ...
 
 
 class _Part(NamedTuple):
@@ -46,18 +42,21 @@ def phase(mesh: Mesh, name: str, *, charts: Charts, stage: str | None = None) ->
         if isinstance(source, ChartSource)
         else _manifests(mesh, source.path, kinds, namespace=None)
         for source in mesh.phase(name).sources
-        if source.stage in (None, chosen) and not (isinstance(source, ChartSource) and _left_out(mesh, source))
+        if source.stage in (None, chosen) and (not isinstance(source, ChartSource) or chart_sources.used(mesh, source))
     ]
     if name == "injection":
         parts.append(_undeclared_namespaces(mesh))
-    return _finished(mesh, parts, kinds)
+    return _finished(mesh, parts, kinds, charts)
 
 
-def service(mesh: Mesh, name: str) -> Rendered:
-    """The objects of a service under manifests/services; those that name no namespace get the application's."""
+def service(mesh: Mesh, name: str, *, charts: Charts | None = None) -> Rendered:
+    """The objects of a service under manifests/services; those that name no namespace get the application's.
+
+    `charts` lets custom resources be checked against the definitions in the charts; None leaves them to the server.
+    """
     found = mesh.service(name)
     kinds = Kinds.builtin()
-    return _finished(mesh, [_manifests(mesh, found.path, kinds, namespace=found.namespace)], kinds)
+    return _finished(mesh, [_manifests(mesh, found.path, kinds, namespace=found.namespace)], kinds, charts)
 
 
 def _stage(mesh: Mesh, name: str, stage: str | None) -> str | None:
@@ -75,47 +74,23 @@ def _stage(mesh: Mesh, name: str, stage: str | None) -> str | None:
     return stage
 
 
-def _left_out(mesh: Mesh, source: ChartSource) -> bool:
-    return source.when == "cni" and not mesh.istio.cni
-
-
 def _manifests(mesh: Mesh, path: Path, kinds: Kinds, *, namespace: str | None) -> _Part:
-    full, root = mesh.manifests / path, _root(mesh)
+    full, root = mesh.manifests / path, chart_sources.root(mesh)
     if full.is_dir() and kustomize.file_in(full):
         items = kustomize.build(full, root=root, kinds=kinds)
     else:
         items = manifests.read(full, root=root)
-    for item in items:
-        schema.check(item)
     return _Part(items, f"{manifests.shown(full, root)}: {_count(items)}", namespace)
 
 
 def _chart(mesh: Mesh, source: ChartSource, charts: Charts) -> _Part:
-    given = values.read([mesh.manifests / path for path in source.values], root=_root(mesh))
-    version = mesh.version_of(source)
-    items = helm.render(
-        charts.fetch(source.repository, source.name, version),
-        release=helm.Release(source.release, source.namespace),
-        given=given,
-        computed=_computed(mesh, source),
-    )
-    line = f"chart {source.chart} {version} as {source.release}: {_count(items)}"
+    items = chart_sources.objects(mesh, source, charts)
+    line = f"chart {source.chart} {mesh.version_of(source)} as {source.release}: {_count(items)}"
     return _Part(items, line, source.namespace)
 
 
-def _computed(mesh: Mesh, source: ChartSource) -> dict[str, Any]:
-    """Values that follow from mesh.yaml, so that they stand in one place."""
-    if source.repository != "istio":
-        return {}
-    found: dict[str, Any] = {}
-    if mesh.istio.revision and source.name != "base":
-        found["revision"] = mesh.istio.revision
-    if mesh.istio.cni and source.name == "istiod":
-        found["pilot"] = {"cni": {"enabled": True}}
-    return found
-
-
-def _finished(mesh: Mesh, parts: Sequence[_Part], kinds: Kinds) -> Rendered:
+def _finished(mesh: Mesh, parts: Sequence[_Part], kinds: Kinds, charts: Charts | None) -> Rendered:
+    _check(mesh, [item for part in parts for item in part.items], charts)
     for part in parts:
         for item in part.items:
             if item.obj["kind"] == "CustomResourceDefinition":
@@ -125,6 +100,21 @@ def _finished(mesh: Mesh, parts: Sequence[_Part], kinds: Kinds) -> Rendered:
         objects=tuple(Desired(item.obj, item.origin) for item in manifests.unique(placed)),
         sources=tuple(part.line for part in parts if part.items),
     )
+
+
+def _check(mesh: Mesh, items: Sequence[Item], charts: Charts | None) -> None:
+    """Check what people wrote against the schemas; what charts made is left to the server."""
+    written = [item for item in items if item.document]
+    own = definitions.of(item.obj for item in items)
+    custom = [item for item in written if not schema.of(item.obj)]
+    if charts is not None and any(_key(item) not in own for item in custom):
+        own = {**definitions.declared(mesh, charts), **own}
+    for item in written:
+        schema.check(item, own.get(_key(item)))
+
+
+def _key(item: Item) -> str:
+    return definitions.key(item.obj["apiVersion"], item.obj["kind"])
 
 
 def _placed(item: Item, namespace: str | None, kinds: Kinds) -> Item:
@@ -195,10 +185,6 @@ def _declared_namespaces(mesh: Mesh) -> Iterator[str]:
                 for item in _manifests(mesh, source.path, kinds, namespace=None).items:
                     if item.obj["kind"] == "Namespace":
                         yield item.obj["metadata"]["name"]
-
-
-def _root(mesh: Mesh) -> Path:
-    return mesh.manifests.parent.parent
 
 
 def _count(items: Iterable[Item]) -> str:

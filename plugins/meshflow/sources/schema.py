@@ -1,7 +1,8 @@
-"""What fields the built-in kinds have: for strict checks before any cluster is asked, and for list keys in patches.
+"""What fields objects have: for strict checks before any cluster is asked, and for list keys in patches.
 
-The OpenAPI definitions come with the package kubernetes-validate. Custom resources have none here: the server, which
-has their CustomResourceDefinition, validates them when the plan asks it.
+The OpenAPI definitions of the built-in kinds come with the package kubernetes-validate, those of custom resources from
+their CustomResourceDefinitions (`definitions`). Checked are names, types, required fields and enumerations; patterns,
+limits and rules between fields are the server's.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from meshflow.objects.reference import Obj
 from meshflow.sources.manifests import Item
 
 VERSION = "v1.36.0-local-strict"
+METADATA = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 Schema = Mapping[str, Any]
+Problem = tuple[positions.Field, str, object]
+"""Where, what is wrong, and the value that stands there."""
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -31,13 +35,24 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def check(item: Item) -> None:
-    """Raise InvalidInput for the first field that is unknown, missing or of the wrong type; nothing for other kinds."""
-    schema = of(item.obj)
-    if schema is None:
-        return
-    for path, problem, value in problems(item.obj, schema, ()):
+def check(item: Item, custom: Schema | None = None) -> None:
+    """Raise InvalidInput for the first field that is unknown, missing or of the wrong type.
+
+    `custom` is the schema of a custom resource, from its definition; a kind that has none is not checked.
+    """
+    found = of(item.obj)
+    wrong = problems(item.obj, found, ()) if found else _custom_problems(item.obj, custom or {})
+    for path, problem, value in wrong:
         raise item.error(problem, path, value=value)
+
+
+def _custom_problems(obj: Obj, schema: Schema) -> Iterator[Problem]:
+    """A definition need not describe what all objects have in common."""
+    yield from problems(obj["metadata"], _definitions()[METADATA], ("metadata",))
+    common = ("apiVersion", "kind", "metadata")
+    properties = {name: field for name, field in schema.get("properties", {}).items() if name not in common}
+    body = {name: value for name, value in obj.items() if name not in common}
+    yield from problems(body, {**schema, "properties": properties}, ())
 
 
 def of(obj: Obj) -> Schema | None:
@@ -69,12 +84,19 @@ def merge_key(schema: Schema | None) -> str | None:
     return schema.get("x-kubernetes-patch-merge-key") if "merge" in strategy else None
 
 
-def problems(value: Any, schema: Schema, path: positions.Field) -> Iterator[tuple[positions.Field, str, object]]:
-    """(path, what is wrong, the value that stands there) of each problem, the outermost first."""
+def problems(value: Any, schema: Schema, path: positions.Field) -> Iterator[Problem]:
+    """Each problem of a value, the outermost first."""
     schema = _resolve(schema)
     wanted = _types(schema)
     if wanted and not _is(value, wanted):
         yield path, f"must be {' or '.join(w for w in wanted if w != 'null')}, not {_name_of(value)}", _shown(value)
+    elif "enum" in schema and value not in schema["enum"]:
+        known = [entry for entry in schema["enum"] if entry is not None]
+        yield (
+            path,
+            f"must be one of {', '.join(map(str, known))}{complaints.suggestion(str(value), known)}",
+            _shown(value),
+        )
     elif isinstance(value, dict):
         yield from _problems_of_map(value, schema, path)
     elif isinstance(value, list):
@@ -82,9 +104,7 @@ def problems(value: Any, schema: Schema, path: positions.Field) -> Iterator[tupl
             yield from problems(entry, schema.get("items", {}), (*path, number))
 
 
-def _problems_of_map(
-    value: dict[str, Any], schema: Schema, path: positions.Field
-) -> Iterator[tuple[positions.Field, str, object]]:
+def _problems_of_map(value: dict[str, Any], schema: Schema, path: positions.Field) -> Iterator[Problem]:
     fields: Mapping[str, Schema] = schema.get("properties", {})
     others = schema.get("additionalProperties")
     for name, entry in value.items():
@@ -92,7 +112,7 @@ def _problems_of_map(
             yield from problems(entry, fields[name], (*path, name))
         elif isinstance(others, Mapping):
             yield from problems(entry, others, (*path, name))
-        elif fields:
+        elif fields and not schema.get("x-kubernetes-preserve-unknown-fields"):
             yield (*path, name), f"unknown field{complaints.suggestion(name, fields)}", None
     for name in schema.get("required", ()):
         if name not in value:
@@ -100,11 +120,13 @@ def _problems_of_map(
 
 
 def _types(schema: Schema) -> list[str]:
+    if schema.get("x-kubernetes-int-or-string"):
+        return ["integer", "string"]
     found: list[str] = []
     for part in (schema, *schema.get("oneOf", ())):
         stated = part.get("type", [])
         found += [stated] if isinstance(stated, str) else stated
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, "null"] if found and schema.get("nullable") else found))
 
 
 def _is(value: Any, wanted: list[str]) -> bool:
