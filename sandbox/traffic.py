@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from sandbox.clock import Clock
     from sandbox.cluster import Cluster
 
+log = logging.getLogger(__name__)
 PACE = 1.0  # real seconds between two steps; each scrape makes one more
 DEFAULT_RPS = 20.0  # for each Service that has a proxy behind it
 QUIET_IMAGES = frozenset({"flagger-loadtester", "flagger"})  # nobody calls these by default
@@ -145,8 +147,11 @@ class Traffic:
 
     async def catch_up(self, client: Client) -> None:
         """Make one step for the time since the last one."""
-        found = await topology.read(client)
-        self.step(found, (self.clock.now() - self._last).total_seconds())
+        try:
+            found = await topology.read(client)
+            self.step(found, (self.clock.now() - self._last).total_seconds())
+        except (KeyError, TypeError, AttributeError, ValueError):
+            log.exception("an object that the traffic model cannot read: no traffic in this step")
 
     def step(self, found: Topology, elapsed: float) -> None:
         """Let `elapsed` seconds of requests pass through `found`. Steps over a clock that jumped back count as none."""

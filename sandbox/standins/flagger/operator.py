@@ -19,6 +19,7 @@ from sandbox.standins.flagger.events import Events
 from sandbox.standins.flagger.recorder import Recorder
 from sandbox.standins.flagger.spec import Canary, Hook, HookType, Metric
 from sandbox.standins.flagger.status import STARTING, Phase, phase_of
+from sandbox.standins.flagger.workloads import SELECTOR_LABELS
 from sandbox.standins.flagger.world import CANARY, FINALIZER, Trouble, World
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ Key = tuple[str, str]  # namespace, name
 
 log = logging.getLogger(__name__)
 CONTROL_LOOP = 10.0  # seconds between two looks at which jobs there should be
+LEAST_TICK = 0.9  # real seconds between two ticks at any speed: Prometheus must see two samples in between
 REVERT_TRIES = 5  # looks at a target that is being given back
 
 
@@ -42,6 +44,8 @@ class Options:
     mesh_provider: str = "istio"
     event_webhook: str = ""
     watched_namespace: str = ""  # all when empty
+    selector_labels: tuple[str, ...] = SELECTOR_LABELS
+    tracks_configs: bool = True
     own_namespace: str = "default"
 
     @classmethod
@@ -57,6 +61,8 @@ class Options:
             mesh_provider=(flags.get("mesh-provider") or cls.mesh_provider).partition(":")[0],
             event_webhook=flags.get("event-webhook", ""),
             watched_namespace=flags.get("namespace", ""),
+            selector_labels=tuple(filter(None, flags.get("selector-labels", "").split(","))) or SELECTOR_LABELS,
+            tracks_configs=flags.get("enable-config-tracking", "true") != "false",
             own_namespace=own_namespace,
         )
 
@@ -67,7 +73,7 @@ class Operator:
     def __init__(self, client: Client, clock: Clock, network: Network, recorder: Recorder, options: Options) -> None:
         self.client, self.clock, self.network = client, clock, network
         self.recorder, self.options = recorder, options
-        self.world = World(client, clock)
+        self.world = World(client, clock, labels=options.selector_labels, tracks_configs=options.tracks_configs)
         self.events = Events(client, clock)
         self._canaries: dict[Key, Canary] = {}
         self._jobs: dict[Key, tuple[float, asyncio.Task[None]]] = {}
@@ -132,6 +138,7 @@ class Operator:
         self.recorder.totals(Counter(namespace for namespace, _ in self._canaries))
 
     async def _job(self, key: Key, interval: float) -> None:
+        interval = max(interval, LEAST_TICK / self.clock.scaled(1.0))
         while True:
             began = self.clock.monotonic()
             try:

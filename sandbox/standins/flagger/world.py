@@ -33,8 +33,16 @@ class Trouble(Exception):
 class World:
     """The objects around Canaries."""
 
-    def __init__(self, client: Client, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        *,
+        labels: tuple[str, ...] = workloads.SELECTOR_LABELS,
+        tracks_configs: bool = True,
+    ) -> None:
         self.client, self.clock = client, clock
+        self._labels, self._tracks_configs = labels, tracks_configs
 
     async def canary(self, namespace: str, name: str) -> Canary | None:
         obj = await self.client.get(CANARY, "Canary", name, namespace)
@@ -53,7 +61,7 @@ class World:
     async def label(self, canary: Canary) -> tuple[str, str]:
         """The label that tells target and primary apart. Raises Trouble."""
         try:
-            return workloads.selector_label(await self.target(canary))
+            return workloads.selector_label(await self.target(canary), self._labels)
         except workloads.NoSelectorLabel as error:
             raise Trouble(f"getSelectorLabel failed: {error}") from error
 
@@ -277,7 +285,9 @@ class World:
         return {key: configs.checksum(obj) for key, obj in sorted(found.items())}
 
     async def _configs(self, canary: Canary) -> dict[str, Obj]:
-        found = {}
+        found: dict[str, Obj] = {}
+        if not self._tracks_configs:
+            return found
         for config in configs.referenced((await self.target(canary))["spec"]["template"]["spec"]):
             obj = await self.client.get("v1", config.kind, config.name, canary.namespace)
             if obj is None and not config.optional:

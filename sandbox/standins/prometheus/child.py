@@ -43,7 +43,7 @@ class Child:
         self._binary, self._metrics, self._clock = binary, metrics, clock
         self._client = httpx.AsyncClient(trust_env=False, timeout=10.0)
         self._pages = Listener(scrape.app(metrics, refresh))
-        self._folder = Path(tempfile.mkdtemp(prefix="sandbox-prometheus-"))
+        self.folder = Path()
         self._process: asyncio.subprocess.Process | None = None
         self.url = ""
 
@@ -73,15 +73,16 @@ class Child:
 
     async def start(self) -> None:
         """Start both. Raises OSError when Prometheus does not get ready; `stop` cleans up in any case."""
+        self.folder = Path(tempfile.mkdtemp(prefix="sandbox-prometheus-"))
         await self._pages.start()
         port = _free_port()
         self.url = f"http://{HOST}:{port}"
-        config = self._folder / "prometheus.yml"
-        config.write_text(json.dumps(_config(self._pages.port, port, scrape.interval(self._clock))))
+        config = self.folder / "prometheus.yml"
+        config.write_text(json.dumps(_config(self._pages.port, scrape.interval(self._clock))))
         self._process = await asyncio.create_subprocess_exec(
             self._binary,
             f"--config.file={config}",
-            f"--storage.tsdb.path={self._folder / 'data'}",
+            f"--storage.tsdb.path={self.folder / 'data'}",
             "--storage.tsdb.retention.time=2h",
             f"--web.listen-address={HOST}:{port}",
             "--log.level=error",
@@ -91,6 +92,11 @@ class Child:
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
         await self._until_ready()
+
+    @property
+    def pid(self) -> int:
+        """The process; 0 before it is started."""
+        return self._process.pid if self._process else 0
 
     async def stop(self) -> None:
         """End the process and the server, and remove the data."""
@@ -103,7 +109,8 @@ class Child:
                 await self._process.wait()
         await self._client.aclose()
         await self._pages.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self.folder.name:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     async def _until_ready(self) -> None:
         for _ in range(int(READY_WITHIN / 0.1)):
@@ -118,19 +125,18 @@ class Child:
         raise OSError(f"{self._binary} did not get ready within {READY_WITHIN:g} s")
 
 
-def _config(pages: int, port: int, seconds: float) -> dict[str, object]:
-    """Prometheus' configuration; JSON is YAML."""
+def _config(pages: int, seconds: float) -> dict[str, object]:
+    """Prometheus' configuration; JSON is YAML. The one job takes the place of Prometheus' scrape of itself."""
     interval = f"{seconds * 1000:g}ms"
-    own = {"targets": [f"{HOST}:{port}"], "labels": {"instance": scrape.SELF.instance}}
-    all_pages: dict[str, object] = {
-        "job_name": "sandbox",
+    job: dict[str, object] = {
+        "job_name": scrape.SELF.job,
         "honor_labels": True,
         "metrics_path": scrape.ALL,
-        "static_configs": [{"targets": [f"{HOST}:{pages}"]}],
+        "static_configs": [{"targets": [f"{HOST}:{pages}"], "labels": {"instance": scrape.SELF.instance}}],
     }
     return {
         "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": "1m"},
-        "scrape_configs": [{"job_name": scrape.SELF.job, "static_configs": [own]}, all_pages],
+        "scrape_configs": [job],
     }
 
 
