@@ -50,9 +50,8 @@ async def apply(kube: Kube, namespace: str, *, pinned: str | None = None) -> pla
     """What the service's DAG does before it sets an image."""
     objects = manifests(namespace)
     two = blue_green.pair("shop", objects)
-    references = [two.service, *(workload.reference for workload in two.workloads.values())]
-    live = {reference: found for reference in references if (found := await kube.get(reference))}
-    kept = blue_green.without_released(objects, two, live, pinned=pinned, release_id="r0")
+    assert blue_green.is_pair(objects)
+    kept = await blue_green.without_released(kube, objects, two, pinned=pinned, release_id="r0")
     plan = await planner.plan(kube, kept, set_name=namespace)
     await applier.run(kube, kept, plan, settled=settled)
     return plan

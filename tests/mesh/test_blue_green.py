@@ -109,6 +109,10 @@ def test_the_idle_colour_is_the_one_that_does_not_serve():
     assert blue_green.idle(None) is None
 
 
+def test_a_release_survives_json():
+    assert Release.from_json(GREEN.to_json()) == GREEN
+
+
 def test_the_switch_is_one_field():
     assert blue_green.selector_patch("green") == {"spec": {"selector": {COLOUR: "green"}}}
 

@@ -18,7 +18,9 @@ from meshflow.clients.kube import Kube
 from meshflow.engine import observing, releasing
 from meshflow.engine.releasing import MANAGER, Workload
 from meshflow.mesh import blue_green as rules
+from meshflow.mesh import strategy
 from meshflow.mesh.blue_green import COLOUR, COLOURS, Decision, Observation, Release, Verb
+from meshflow.mesh.strategy import Strategy
 from meshflow.objects.parsing import Desired
 from meshflow.objects.reference import Obj, Reference
 
@@ -32,6 +34,11 @@ class Pair(NamedTuple):
 
     service: Reference
     workloads: Mapping[str, Workload]
+
+
+def is_pair(objects: Sequence[Desired]) -> bool:
+    """Whether a service is released so."""
+    return strategy.of(item.obj for item in objects) is Strategy.PLAIN_BLUE_GREEN
 
 
 def pair(service: str, objects: Sequence[Desired]) -> Pair:
@@ -97,10 +104,15 @@ async def observe(kube: Kube, two: Pair) -> Observation:
     return Observation(there, service, await _serving(kube, two.service))
 
 
-def without_released(
-    objects: Sequence[Desired], two: Pair, live: Mapping[Reference, Obj], *, pinned: str | None, release_id: str
+async def without_released(
+    kube: Kube, objects: Sequence[Desired], two: Pair, *, pinned: str | None = None, release_id: str = ""
 ) -> tuple[Desired, ...]:
-    """The objects as `meshflow` applies them: without what releases own, the images and the selector."""
+    """The objects as `meshflow` applies them: without what releases own, the images and the selector.
+
+    On a first installation both colours start from `pinned`, or from their manifest's image.
+    """
+    references = [two.service, *(workload.reference for workload in two.workloads.values())]
+    live = dict(zip(references, await asyncio.gather(*map(kube.get, references)), strict=True))
     kept = tuple(objects)
     for workload in two.workloads.values():
         found = live.get(workload.reference)

@@ -26,7 +26,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from meshflow.objects.reference import Obj
 from meshflow.release.outcome import Outcome
@@ -68,12 +68,19 @@ class Observation:
 class Release:
     """Which image is wanted and until when. `colour` is the colour that gets it, fixed when the release began.
 
-    It has to be fixed: after the switch, "the idle colour" is the other one.
+    It has to be fixed: after the switch, "the idle colour" is the other one. JSON-simple, because tasks hand it on.
     """
 
     image: str
     colour: str
     deadline: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        return {"image": self.image, "colour": self.colour, "deadline": self.deadline.isoformat()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Release:
+        return cls(data["image"], data["colour"], datetime.fromisoformat(data["deadline"]))
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,10 @@ class Decision:
     @property
     def done(self) -> bool:
         return self.outcome is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """As `canary.Decision` writes itself, without what there is only with Flagger."""
+        return {"outcome": self.outcome.value if self.outcome else None, "message": self.message, "timeline": []}
 
 
 def active(service: Obj | None) -> str | None:
