@@ -72,8 +72,17 @@ class Listener:
     async def stop(self) -> None:
         """Stop listening; open answers get a moment to end."""
         if self._server is not None and self._task is not None:
+            self._drop_idle(self._server)
             self._server.should_exit = True
             await self._task
+
+    @staticmethod
+    def _drop_idle(server: _Server) -> None:
+        """Abort the connections that clients only keep open: over TLS, closing them politely waits for each client."""
+        for connection in list(server.server_state.connections):
+            cycle = getattr(connection, "cycle", None)
+            if cycle is None or cycle.response_complete:
+                connection.transport.abort()  # type: ignore[union-attr]
 
     def _config(self) -> uvicorn.Config:
         config = uvicorn.Config(
