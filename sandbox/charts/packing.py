@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import json
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -69,7 +70,19 @@ def pack(folder: Path) -> Chart:
 
 
 def _documents(objects: list[Obj]) -> bytes:
-    return "---\n".join(yaml.safe_dump(obj, sort_keys=True) for obj in objects).encode()
+    return "---\n".join("\n".join(_lines(obj)) + "\n" for obj in objects).encode()
+
+
+def _lines(value: Any) -> Iterator[str]:
+    """A mapping or a list as YAML in block style: written here, so that no version of a library can change a digest."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in items:
+        start = f"{key}:" if isinstance(value, dict) else "-"
+        if isinstance(inner, dict | list) and inner:
+            yield start
+            yield from (f"  {line}" for line in _lines(inner))
+        else:
+            yield f"{start} {json.dumps(inner)}"
 
 
 def _archive(top: str, files: Mapping[str, bytes]) -> bytes:
