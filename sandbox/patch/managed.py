@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sandbox.patch import typed
 from sandbox.patch.fieldset import Set, difference, intersection, ordered, union, without
+from sandbox.schema import zeros
 from sandbox.schema.node import Node, Obj
 
 APPLY, UPDATE = "Apply", "Update"
@@ -24,6 +25,7 @@ ANCIENT = "ancient-changes"
 UPDATE_LIMIT = 10
 """Entries of updates that an object keeps; the oldest beyond that are put together into one of ANCIENT."""
 
+PARTS = ("metadata", "spec", "status")
 UNOWNED = ("apiVersion", "kind", "metadata")
 UNOWNED_METADATA = (
     *("name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation"),
@@ -31,25 +33,6 @@ UNOWNED_METADATA = (
 )
 STRIPPED: Set = {f"f:{name}": {} for name in UNOWNED}
 STRIPPED["f:metadata"] = {".": {}, **{f"f:{name}": {} for name in UNOWNED_METADATA}}
-
-VALUES: dict[str, dict[str, Any]] = {
-    "DeploymentSpec": {"strategy": {}, "template": {}},
-    "ReplicaSetSpec": {"template": {}},
-    "StatefulSetSpec": {"template": {}, "updateStrategy": {}},
-    "DaemonSetSpec": {"template": {}, "updateStrategy": {}},
-    "JobSpec": {"template": {}},
-    "CronJobSpec": {"jobTemplate": {}},
-    "JobTemplateSpec": {"metadata": {}, "spec": {}},
-    "PodTemplateSpec": {"metadata": {}, "spec": {}},
-    "PodSpec": {"containers": None},
-    "ServiceStatus": {"loadBalancer": {}},
-    "IngressStatus": {"loadBalancer": {}},
-    "PersistentVolumeClaimSpec": {"resources": {}},
-    "CustomResourceDefinitionSpec": {"names": {}, "versions": None},
-    "CustomResourceDefinitionStatus": {"acceptedNames": {}, "conditions": None, "storedVersions": None},
-}
-"""The parts of a struct that its Go type always has, also in an object that nobody has written to: they are never
-added."""
 
 
 class Manager(NamedTuple):
@@ -221,19 +204,17 @@ def bare(obj: Obj) -> Obj:
 
 
 def blank(node: Node, obj: Obj) -> Obj:
-    """The object of this kind to which nobody has written yet."""
+    """The object of this kind to which nobody has written yet. What it has all the same is never added by anybody."""
     made: Obj = {key: obj[key] for key in ("apiVersion", "kind") if key in obj}
     if not node.custom:
-        for name in ("metadata", "spec", "status"):
-            if name in node.fields:
-                made[name] = _blank(node.fields[name])
+        made.update(_blank(node))
+        made.update({name: _blank(node.fields[name]) for name in PARTS if name in node.fields})
     return made
 
 
 def _blank(node: Node) -> Obj:
-    made: Obj = {}
-    for name, value in VALUES.get(node.name, {}).items():
-        made[name] = _blank(node.fields[name]) if value == {} else value
+    made: Obj = dict.fromkeys(zeros.NULL.get(node.name, ()))
+    made.update({name: _blank(node.fields[name]) for name in zeros.ALWAYS.get(node.name, ())})
     return made
 
 

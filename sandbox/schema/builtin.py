@@ -1,8 +1,6 @@
 """The built-in kinds of Kubernetes, from the OpenAPI definitions in the package kubernetes-validate.
 
-The definitions say which lists are keyed and which maps are atomic, but not what Go's JSON encoder leaves out: a field
-that is no pointer and has `omitempty` disappears with its zero value, one that is a pointer does not (`replicas: 0`
-stays, `minReadySeconds: 0` goes). The tables below tell the two apart where the kinds that Meshflow meets have both.
+What the definitions do not tell, because it is a matter of Go, is in `zeros`.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 
+from sandbox.schema import zeros
 from sandbox.schema.node import UNTYPED, Kind, Node, Shape
 
 VERSION = "v1.36.0-local"
@@ -32,83 +31,6 @@ SCALARS = {
 }
 KEY_DEFAULTS = {("ContainerPort", "protocol"): "TCP", ("ServicePort", "protocol"): "TCP"}
 """Defaults that count when the key of a list item is made."""
-
-POINTER_STRINGS = frozenset(
-    [
-        "storageClassName",
-        "volumeAttributesClassName",
-        "holderIdentity",
-        "preferredHolder",
-        "strategy",
-        "localhostProfile",
-        "runtimeClassName",
-        "ingressClassName",
-        "hostnameOverride",
-        "url",
-        "appProtocol",
-        "loadBalancerClass",
-        "timeZone",
-    ]
-)
-VALUE_INTEGERS = frozenset(
-    [
-        "minReadySeconds",
-        "hostPort",
-        "nodePort",
-        "initialDelaySeconds",
-        "timeoutSeconds",
-        "periodSeconds",
-        "successThreshold",
-        "failureThreshold",
-        "observedGeneration",
-        "generation",
-        "updatedReplicas",
-        "unavailableReplicas",
-        "readyReplicas",
-        "currentReplicas",
-        "fullyLabeledReplicas",
-        "updatedNumberScheduled",
-        "numberAvailable",
-        "numberUnavailable",
-        "active",
-        "succeeded",
-        "failed",
-        "count",
-        "signal",
-        "priority",
-        "DeploymentStatus.replicas",
-        "DeploymentStatus.availableReplicas",
-        "ReplicaSetStatus.availableReplicas",
-        "ReplicationControllerStatus.availableReplicas",
-        "ScaleSpec.replicas",
-    ]
-) - {"priority"} | {"CustomResourceColumnDefinition.priority"}
-VALUE_BOOLEANS = frozenset(
-    [
-        "hostNetwork",
-        "hostPID",
-        "hostIPC",
-        "stdin",
-        "stdinOnce",
-        "tty",
-        "readOnly",
-        "paused",
-        "publishNotReadyAddresses",
-        "unschedulable",
-        "preserveUnknownFields",
-        "nullable",
-        "uniqueItems",
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "x-kubernetes-embedded-resource",
-        "x-kubernetes-int-or-string",
-        "deprecated",
-        "globalDefault",
-        "insecureSkipTLSVerify",
-    ]
-)
-NULLABLE_LISTS = frozenset({"NetworkPolicyIngressRule.from"})
-"""Optional lists that keep being there when they are empty."""
 
 
 def of(group: str, version: str, kind: str) -> Node | None:
@@ -156,22 +78,8 @@ class Builtin(Node):
 
     @cached_property
     def omitted(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset(name for name, node in self.fields.items() if self._goes_when_empty(name, node))
-
-    def _goes_when_empty(self, name: str, node: Node) -> bool:
-        if name in self.required:
-            return False
-        full = f"{self.name}.{name}"
-        match node.shape:
-            case Shape.STRING:
-                return name not in POINTER_STRINGS
-            case Shape.INTEGER:
-                return name in VALUE_INTEGERS or full in VALUE_INTEGERS
-            case Shape.BOOLEAN:
-                return name in VALUE_BOOLEANS
-            case Shape.LIST | Shape.MAP | Shape.BYTES:
-                return full not in NULLABLE_LISTS
-        return False
+        optional = {name: node for name, node in self.fields.items() if name not in self.required}
+        return frozenset(name for name, node in optional.items() if zeros.goes(node.shape, self.name, name))
 
 
 def _shape(schema: Mapping[str, Any]) -> Shape:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.schema import zeros
 from sandbox.schema.defaulting import table
 from sandbox.schema.node import MISSING, Node, Obj, Shape
 from sandbox.schema.plain import copied
 
 OPAQUE = frozenset({"JSONSchemaProps", "ObjectMeta"})
 """Structs without anything to fill in below them; the first is deep."""
+
+PARTS = ("spec", "status")
+"""The parts of a kind that are structs, and so always there."""
 
 
 def apply(node: Node, obj: Obj) -> None:
@@ -44,6 +48,11 @@ def _builtin(node: Node, value: Any) -> None:
 
 
 def _fill(node: Node, value: Obj) -> None:
+    for key in zeros.ALWAYS.get(node.name, ()):
+        value.setdefault(key, {})
+    for key in PARTS if node.kind else ():
+        if key in node.fields:
+            value.setdefault(key, {})
     for key, default in table.CONSTANTS.get(node.name, {}).items():
         if key not in value:
             value[key] = copied(default)

@@ -16,6 +16,8 @@ WEBHOOK: dict[str, Any] = {
     "timeoutSeconds": 10,
 }
 CONSTANTS: dict[str, dict[str, Any]] = {
+    "Role": {"rules": None},
+    "ClusterRole": {"rules": None},
     "ValidatingWebhook": WEBHOOK,
     "MutatingWebhook": {**WEBHOOK, "reinvocationPolicy": "Never"},
     "RuleWithOperations": {"scope": "*"},
@@ -26,7 +28,7 @@ CONSTANTS: dict[str, dict[str, Any]] = {
     "StorageClass": {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"},
     "PriorityClass": {"preemptionPolicy": "PreemptLowerPriority"},
     "IngressClassParametersReference": {"scope": "Cluster"},
-    "CustomResourceDefinitionSpec": {"conversion": {"strategy": "None"}, "names": {}},
+    "CustomResourceDefinitionSpec": {"conversion": {"strategy": "None"}},
 }
 
 
@@ -54,7 +56,16 @@ def _names(definition: Obj) -> None:
         names.setdefault("listKind", f"{kind}List")
 
 
+def _limits(item: Obj) -> None:
+    """A container's default limit is its maximum; its default request is that limit, or else its minimum."""
+    if item.get("type") == "Container":
+        default = {**item.get("max", {}), **item.get("default", {})}
+        request = {**item.get("min", {}), **default, **item.get("defaultRequest", {})}
+        item.update({key: value for key, value in (("default", default), ("defaultRequest", request)) if value})
+
+
 RULES = {
+    "LimitRangeItem": _limits,
     "Namespace": _name_label,
     "RoleBinding": _role_binding,
     "ClusterRoleBinding": _role_binding,

@@ -9,7 +9,6 @@ from sandbox.schema.node import Obj
 FILE_MODE = 0o644
 VOLUME_MODE: dict[str, Any] = {"defaultMode": FILE_MODE}
 CONTAINER: dict[str, Any] = {
-    "resources": {},
     "terminationMessagePath": "/dev/termination-log",
     "terminationMessagePolicy": "File",
 }

@@ -13,9 +13,8 @@ CONSTANTS: dict[str, dict[str, Any]] = {
     "ServicePort": {"protocol": "TCP"},
     "EndpointPort": {"protocol": "TCP"},
     "NetworkPolicyPort": {"protocol": "TCP"},
-    "NetworkPolicySpec": {"podSelector": {}},
     "Secret": {"type": "Opaque"},
-    "PersistentVolumeClaimSpec": {"resources": {}, "volumeMode": "Filesystem"},
+    "PersistentVolumeClaimSpec": {"volumeMode": "Filesystem"},
     "PersistentVolumeSpec": {"persistentVolumeReclaimPolicy": "Retain", "volumeMode": "Filesystem"},
 }
 

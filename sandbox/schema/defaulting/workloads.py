@@ -7,28 +7,23 @@ from typing import Any
 from sandbox.schema.node import Obj
 
 MAX_INT32 = 2**31 - 1
-TEMPLATE: dict[str, Any] = {"template": {}}
 CONSTANTS: dict[str, dict[str, Any]] = {
     "DeploymentSpec": {
         "replicas": 1,
-        "strategy": {},
         "revisionHistoryLimit": 10,
         "progressDeadlineSeconds": 600,
-        **TEMPLATE,
     },
-    "ReplicaSetSpec": {"replicas": 1, **TEMPLATE},
+    "ReplicaSetSpec": {"replicas": 1},
     "StatefulSetSpec": {
+        "serviceName": "",
         "replicas": 1,
         "podManagementPolicy": "OrderedReady",
-        "updateStrategy": {},
         "revisionHistoryLimit": 10,
         "persistentVolumeClaimRetentionPolicy": {},
-        **TEMPLATE,
     },
     "StatefulSetPersistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
-    "DaemonSetSpec": {"updateStrategy": {}, "revisionHistoryLimit": 10, **TEMPLATE},
-    "JobSpec": {"completionMode": "NonIndexed", "suspend": False, **TEMPLATE},
-    "JobTemplateSpec": {"metadata": {}, "spec": {}},
+    "DaemonSetSpec": {"revisionHistoryLimit": 10},
+    "JobSpec": {"completionMode": "NonIndexed", "suspend": False},
     "PodFailurePolicyOnPodConditionsPattern": {"status": "True"},
     "CronJobSpec": {
         "concurrencyPolicy": "Allow",
@@ -36,7 +31,6 @@ CONSTANTS: dict[str, dict[str, Any]] = {
         "successfulJobsHistoryLimit": 3,
         "failedJobsHistoryLimit": 1,
     },
-    "PodTemplateSpec": {"metadata": {}, "spec": {}},
     "HorizontalPodAutoscalerSpec": {"minReplicas": 1},
 }
 ROLLING: dict[str, Obj] = {
@@ -53,12 +47,15 @@ FOUR_IN_15_SECONDS: Obj = {"type": "Pods", "value": 4, "periodSeconds": 15}
 
 
 def _rolling(name: str) -> Any:
-    defaults = ROLLING[name]
+    """A StatefulSet that says no more than its type gets no parameters either."""
+    defaults, lazy = ROLLING[name], name == "StatefulSetUpdateStrategy"
 
     def fill(strategy: Obj) -> None:
+        given = "type" in strategy
         strategy.setdefault("type", "RollingUpdate")
-        if strategy["type"] == "RollingUpdate":
-            strategy["rollingUpdate"] = {**defaults, **strategy.get("rollingUpdate", {})}
+        if strategy["type"] != "RollingUpdate" or (given and lazy and "rollingUpdate" not in strategy):
+            return
+        strategy["rollingUpdate"] = {**defaults, **strategy.get("rollingUpdate", {})}
 
     return fill
 

@@ -114,8 +114,6 @@ def _selected(spec: Obj) -> Iterator[FieldError]:
         yield from selector(found, "spec.selector")
         if not found.get("matchLabels") and not found.get("matchExpressions"):
             yield invalid("spec.selector", found, "empty selector is invalid for deployment")
-    if "template" not in spec:
-        yield required("spec.template")
     if found is None or not selects(found, labels):
         yield invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
     claims = [(claim.get("metadata") or {}).get("name") for claim in spec.get("volumeClaimTemplates") or ()]

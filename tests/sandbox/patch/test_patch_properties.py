@@ -63,7 +63,7 @@ def test_who_takes_everything_back_leaves_the_rest_as_if_never_there(widget, one
         return
     after = widget.apply({}, "alice")
     assert widget.owned("bob") == (typed.fields(widget.node, {"spec": one}) or None)
-    assert typed.compare(widget.node, before["spec"], after["spec"]).modified == {}
+    assert typed.compare(widget.node.fields["spec"], before["spec"], after["spec"]).modified == {}
     assert widget.owned("alice") is None
 
 
