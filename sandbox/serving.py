@@ -82,7 +82,7 @@ class Listener:
         for connection in list(server.server_state.connections):
             cycle = getattr(connection, "cycle", None)
             if cycle is None or cycle.response_complete:
-                connection.transport.abort()  # type: ignore[union-attr]
+                connection.transport.abort()
 
     def _config(self) -> uvicorn.Config:
         config = uvicorn.Config(
