@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from meshflow.gates import flagger, gateway, injection, istio, kiali, mtls, observability, queries, rollout, samples
+from meshflow.gates import flagger, gateway, injection, istio, kiali, mtls, observability, queries, rollout
 from meshflow.gates.model import Result, Verdict
 from meshflow.mesh.evidence import Finding, Kind
 from meshflow.mesh.mtls import Conflict, Effective, Mode
@@ -360,19 +360,7 @@ def test_a_digest_in_quarantine_needs_force():
     says(rollout.not_quarantined("it failed", force=True), PASS, "forced")
 
 
-# --- numbers and queries
-
-
-@pytest.mark.parametrize(
-    ("value", "result"), [(1.0, PASS), (2.0, PASS), (2.1, FAIL), (None, INCONCLUSIVE), (math.nan, INCONCLUSIVE)]
-)
-def test_a_limit_without_data_is_inconclusive(value, result):
-    assert samples.at_most("g", value, 2, what="the age").result is result
-
-
-def test_totals_leave_out_what_is_no_number():
-    assert samples.total([Sample({}, 2), Sample({}, math.nan)]) == 2
-    assert samples.total([Sample({}, math.nan)]) is None
+# --- queries
 
 
 @pytest.mark.parametrize("name", queries.TEMPLATES)

@@ -78,8 +78,3 @@ def test_the_published_address_is_http_when_the_gateway_has_no_https():
     found = gateway.address(service("LoadBalancer", ingress=[{"ip": "2001:db8::7"}], ports=PORTS[:2]))
     assert found.url() == "http://[2001:db8::7]"
     assert found.url(scheme="https") is None
-
-
-def test_hosts_come_without_their_namespaces():
-    servers = [{"hosts": ["weather/*.example.com", "example.com"]}, {"hosts": ["example.com"]}]
-    assert gateway.hosts({"spec": {"servers": servers}}) == ("*.example.com", "example.com")

@@ -18,7 +18,6 @@ _SERVED = 'reporter="destination", destination_workload_namespace="{namespace}"'
 
 TEMPLATES: Mapping[str, str] = {
     "requests_age": "time() - max by (destination_workload) (timestamp(istio_requests_total{{" + _SERVED + "}}))",
-    "requests_increase": "sum by (destination_workload) (increase(istio_requests_total{{" + _SERVED + "}}[{window}]))",
     "plaintext_requests": (
         f"sum by ({_PAIR}, connection_security_policy) (increase(istio_requests_total"
         '{{reporter="destination", connection_security_policy!="mutual_tls"}}[{window}])) > 0'
@@ -31,9 +30,7 @@ TEMPLATES: Mapping[str, str] = {
         "sum(increase(istio_requests_total"
         '{{reporter="destination", connection_security_policy="mutual_tls"}}[{window}]))'
     ),
-    "targets_up": "sum by (job) (up)",
     "flagger_info": "flagger_info",
-    "istio_build": 'istio_build{{component="pilot"}}',
 }
 
 

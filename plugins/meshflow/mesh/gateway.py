@@ -78,12 +78,6 @@ def node_address(nodes: Iterable[Obj]) -> str | None:
     return None
 
 
-def hosts(gateway: Obj) -> tuple[str, ...]:
-    """The hosts that an Istio Gateway listens for, without the namespace before a slash."""
-    servers = (gateway.get("spec") or {}).get("servers") or []
-    return tuple(sorted({host.rpartition("/")[2] for server in servers for host in server.get("hosts") or []}))
-
-
 def _ready(node: Obj) -> bool:
     conditions = (node.get("status") or {}).get("conditions") or []
     return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
