@@ -7,6 +7,7 @@ general ones. Bodies and answers are JSON; a wrong request is 400 with {"error":
 import resource
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sandbox.api import replies
@@ -141,14 +142,15 @@ def _count(cluster: "Cluster", storage: tuple[str, str]) -> int:
 
 
 def _user(body: Obj, cluster: "Cluster") -> User:
-    from datetime import timedelta
-
-    rules = body.get("rules")
-    parsed = None
-    if rules is not None:
-        parsed = tuple(
-            Rule(tuple(rule["verbs"]), tuple(rule.get("resources") or ("*",)), rule.get("namespace")) for rule in rules
-        )
-    seconds = body.get("expires_in")
-    expires = cluster.clock.now() + timedelta(seconds=float(seconds)) if seconds is not None else None
+    rules, seconds = body.get("rules"), body.get("expires_in")
+    if seconds is not None and not isinstance(seconds, (int, float)):
+        raise Refused("'expires_in' must be a number of seconds")
+    expires = cluster.clock.now() + timedelta(seconds=seconds) if seconds is not None else None
+    parsed = tuple(_rule(rule) for rule in rules) if rules is not None else None
     return User(text(body, "user"), ("system:authenticated",), parsed, expires)
+
+
+def _rule(rule: Any) -> Rule:
+    if not isinstance(rule, dict) or not isinstance(rule.get("verbs"), list):
+        raise Refused("each of 'rules' must be {verbs: [...], resources: [...], namespace: ...}")
+    return Rule(tuple(rule["verbs"]), tuple(rule.get("resources") or ("*",)), rule.get("namespace"))

@@ -76,6 +76,8 @@ class Application:
         user = self.access.authenticate(request.headers.get("authorization", ""))
         request.user, request.groups = user.name, user.groups
         if request.path.startswith(CONTROL) and self.control is not None:
+            if user.rules is not None:
+                raise ApiError(403, "Forbidden", "the control API is the administrator's")
             return await self.control(request)
         route = routes.parse(request.path)
         verb = routes.verb(request.method, route, watch=endpoints.is_watch(request))

@@ -13,7 +13,8 @@ from sandbox.api import discovery, replies
 from sandbox.api.errors import ApiError, PlainNotFound
 from sandbox.api.replies import Reply, Request
 from sandbox.api.resources import Resource
-from sandbox.schema.builtin import REF, _definitions
+from sandbox.schema import builtin
+from sandbox.schema.builtin import REF
 
 if TYPE_CHECKING:
     from sandbox.api.server import Server
@@ -105,7 +106,7 @@ def _schemas(row: Resource) -> Obj:
 @lru_cache(maxsize=16)
 def _with_references(name: str) -> str:
     """Return the definition and all that it refers to, as JSON with OpenAPI 3 references."""
-    definitions = _definitions()
+    definitions = builtin.definitions()
     found: Obj = {}
     waiting = [name]
     while waiting:
