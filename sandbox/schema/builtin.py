@@ -5,10 +5,11 @@ What the definitions do not tell, because it is a matter of Go, is in `zeros`.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Mapping
 from functools import cache, cached_property
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from sandbox.schema import zeros
@@ -106,7 +107,7 @@ def _property(schema: Mapping[str, Any], owner: str, name: str) -> Node:
     target = reference.removeprefix(REF)
     if not any(key.startswith("x-kubernetes") for key in schema):
         return _reference(target)
-    definition = {**_definitions()[target], **{k: v for k, v in schema.items() if k.startswith("x-kubernetes")}}
+    definition = {**definitions()[target], **{k: v for k, v in schema.items() if k.startswith("x-kubernetes")}}
     return Builtin(definition, name=_short(target))
 
 
@@ -116,7 +117,7 @@ def _reference(name: str) -> Node:
         node: Node = Node()
         node.shape, node.name = SPECIAL[name], _short(name)
         return node
-    schema = _definitions()[name]
+    schema = definitions()[name]
     if name.endswith(("RawExtension", "FieldsV1")) or "type" not in schema:
         return UNTYPED
     return Builtin(schema, name=_short(name))
@@ -124,7 +125,7 @@ def _reference(name: str) -> Node:
 
 @cache
 def _root(name: str, kind: Kind) -> Node:
-    return Builtin(_definitions()[name], name=_short(name), kind=kind)
+    return Builtin(definitions()[name], name=_short(name), kind=kind)
 
 
 def _short(name: str) -> str:
@@ -132,20 +133,29 @@ def _short(name: str) -> str:
 
 
 @cache
-def _definitions() -> dict[str, Any]:
-    path = resources.files("kubernetes_validate") / "kubernetes-json-schema" / VERSION / "_definitions.json"
-    definitions: dict[str, Any] = json.loads(path.read_bytes())["$defs"]
-    for definition in definitions.values():
+def definitions() -> dict[str, Any]:
+    """All definitions by name (`io.k8s.api.apps.v1.Deployment`), without their descriptions. Not to be changed."""
+    found: dict[str, Any] = json.loads(_document().read_bytes())["$defs"]
+    for definition in found.values():
         definition.pop("description", None)
         for schema in definition.get("properties", {}).values():
             schema.pop("description", None)
-    return definitions
+    return found
+
+
+def _document() -> Path:
+    """The file with the definitions. The package is looked up, not imported: that takes longer than reading it."""
+    spec = importlib.util.find_spec("kubernetes_validate")
+    folders = spec.submodule_search_locations if spec else None
+    if not folders:
+        raise ModuleNotFoundError("the sandbox needs the package kubernetes-validate for its schemas")
+    return Path(folders[0]) / "kubernetes-json-schema" / VERSION / "_definitions.json"
 
 
 @cache
 def _names() -> dict[Kind, str]:
     found: dict[Kind, str] = {}
-    for name, definition in _definitions().items():
+    for name, definition in definitions().items():
         for entry in definition.get("x-kubernetes-group-version-kind", ()):
             found[Kind(entry["group"], entry["version"], entry["kind"])] = name
     return found
