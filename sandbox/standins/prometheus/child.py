@@ -75,7 +75,7 @@ class Child:
         """Start both. Raises OSError when Prometheus does not get ready; `stop` cleans up in any case."""
         self.folder = Path(tempfile.mkdtemp(prefix="sandbox-prometheus-"))
         await self._pages.start()
-        port = _free_port()
+        port = free_port()
         self.url = f"http://{HOST}:{port}"
         config = self.folder / "prometheus.yml"
         config.write_text(json.dumps(_config(self._pages.port, scrape.interval(self._clock))))
@@ -140,7 +140,8 @@ def _config(pages: int, seconds: float) -> dict[str, object]:
     }
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         return int(listener.getsockname()[1])
