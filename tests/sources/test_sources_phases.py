@@ -231,3 +231,13 @@ def test_node_ports_are_an_option(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", settings.service_names())
 def test_every_service_fits_the_definitions_in_the_charts(mesh: settings.Mesh, stand_ins: StandIns, name: str) -> None:
     assert render.service(mesh, name, charts=stand_ins).objects
+
+
+def test_a_revision_names_the_control_plane_and_labels_what_it_injects(
+    mesh: settings.Mesh, stand_ins: StandIns
+) -> None:
+    revised = mesh.model_copy(update={"istio": settings.Istio(version="1.30.3", revision="1-30-3", cni=True)})
+    found = {name: render.phase(revised, name, charts=stand_ins) for name in ("istio", "gateway")}
+    assert named(found["istio"], "Deployment/istio-system/istiod-1-30-3")
+    assert named(found["istio"], "DaemonSet/istio-system/istio-cni-node")
+    assert named(found["gateway"], "Namespace/istio-ingress")["metadata"]["labels"] == {"istio.io/rev": "1-30-3"}

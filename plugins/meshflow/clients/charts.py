@@ -29,6 +29,7 @@ HEADER = """\
 """
 LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 VERSIONS_SHOWN = 5
+CONNECT_SECONDS = 10.0
 
 
 class Pin(NamedTuple):
@@ -125,8 +126,9 @@ class ChartStore:
             near = complaints.suggestion(pin.repository, self._charts.repositories)
             raise InvalidInput(f"unknown chart repository{near}", where="charts.repositories", value=pin.repository)
         base = self._charts.url(pin.repository)
+        timeout = httpx.Timeout(self._charts.timeout, connect=min(self._charts.timeout, CONNECT_SECONDS))
         with httpx.Client(
-            timeout=self._charts.timeout, follow_redirects=True, transport=self._transport, auth=oci.TokenAuth()
+            timeout=timeout, follow_redirects=True, transport=self._transport, auth=oci.TokenAuth()
         ) as client:
             return _pull(client, base, pin) if base.startswith("oci://") else _from_index(client, base, pin)
 

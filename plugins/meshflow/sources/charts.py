@@ -56,3 +56,8 @@ def computed(mesh: Mesh, source: ChartSource) -> dict[str, Any]:
 def root(mesh: Mesh) -> Path:
     """The folder that printed paths are relative to: the checkout."""
     return mesh.manifests.parent.parent
+
+
+def cache(mesh: Mesh) -> Path:
+    """The folder of what may be made or fetched again."""
+    return mesh.charts.cache or root(mesh) / ".meshflow" / "cache"

@@ -16,9 +16,8 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
-from meshflow.errors import MeshflowError
+from meshflow.errors import MeshflowError, Unreachable
 from meshflow.objects.reference import Obj
 from meshflow.settings import ChartSource, Mesh
 from meshflow.sources import charts
@@ -32,11 +31,6 @@ FORMAT = "1"
 
 Definitions = Mapping[str, Schema]
 """`group/version/kind` → OpenAPI schema."""
-
-
-class _Found(NamedTuple):
-    definitions: dict[str, Schema]
-    complete: bool
 
 
 def key(api_version: str, kind: str) -> str:
@@ -57,39 +51,51 @@ def of(objects: Iterable[Obj]) -> dict[str, Schema]:
 
 def declared(mesh: Mesh, store: charts.Charts) -> Definitions:
     """The schemas that the charts of mesh.yaml bring, but for charts that cannot be had now."""
-    sources = [source for _, _, source in mesh.chart_sources() if charts.used(mesh, source)]
-    file = _file(mesh, sources, store)
-    if file is not None and file.exists():
+    sources = list(dict.fromkeys(source for _, _, source in mesh.chart_sources() if charts.used(mesh, source)))
+    archives = _archives(mesh, sources, store)
+    if len(archives) < len(sources):
+        return _rendered(mesh, archives, store)
+    file = _file(mesh, archives)
+    if file.exists():
         kept: dict[str, Schema] = json.loads(file.read_bytes())
         return kept
-    found = _rendered(mesh, sources, store)
-    if file is not None and found.complete:
-        _keep(file, found.definitions)
-    return found.definitions
+    definitions = _rendered(mesh, archives, store)
+    _keep(file, definitions)
+    return definitions
 
 
-def _rendered(mesh: Mesh, sources: Iterable[ChartSource], store: charts.Charts) -> _Found:
-    found, complete = dict[str, Schema](), True
+def _archives(mesh: Mesh, sources: Iterable[ChartSource], store: charts.Charts) -> dict[ChartSource, Path]:
+    """The archives that can be had now. The first repository that does not answer ends the search: it took its time."""
+    found: dict[ChartSource, Path] = {}
+    for source in sources:
+        try:
+            found[source] = charts.archive(mesh, source, store)
+        except MeshflowError as error:
+            log.warning("Custom resources of the chart %s are left to the server: %s", source.chart, error)
+            if isinstance(error, Unreachable):
+                break
+    return found
+
+
+def _rendered(mesh: Mesh, sources: Iterable[ChartSource], store: charts.Charts) -> dict[str, Schema]:
+    found: dict[str, Schema] = {}
     for source in sources:
         try:
             found |= of(item.obj for item in charts.objects(mesh, source, store))
-        except MeshflowError as error:
+        except MeshflowError as error:  # a wrong value; the phase that it belongs to says so
             log.warning("Custom resources of the chart %s are left to the server: %s", source.chart, error)
-            complete = False
-    return _Found(found, complete)
+    return found
 
 
-def _file(mesh: Mesh, sources: Iterable[ChartSource], store: charts.Charts) -> Path | None:
-    """Where the definitions of these charts with these values are kept; None where a chart cannot be had."""
+def _file(mesh: Mesh, archives: Mapping[ChartSource, Path]) -> Path:
+    """Where the definitions of these charts with these values are kept."""
     digest = hashlib.sha256(FORMAT.encode())
-    try:
-        for source in sources:
-            digest.update(charts.archive(mesh, source, store).read_bytes())
-            digest.update(canonical([charts.given(mesh, source).merged, charts.computed(mesh, source)]))
-    except MeshflowError:
-        return None
-    folder = mesh.charts.cache
-    return folder / "definitions" / f"{digest.hexdigest()}.json" if folder else None
+    for source, archive in archives.items():
+        digest.update(archive.read_bytes())
+        for path in source.values:
+            digest.update((mesh.manifests / path).read_bytes() if (mesh.manifests / path).is_file() else b"")
+        digest.update(canonical(charts.computed(mesh, source)))
+    return charts.cache(mesh) / "definitions" / f"{digest.hexdigest()}.json"
 
 
 def _keep(file: Path, definitions: Definitions) -> None:
