@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sandbox import latency
+from sandbox import latency, topology
 from sandbox.flows import Security
 from sandbox.metrics import Labels, Metrics, Page, Target, sorted_labels
-from sandbox.topology import Pod, Service, Workload
+from sandbox.topology import Pod, Service, Topology, Workload
 
 PODS_JOB = "kubernetes-pods"
 TCP_REQUESTS = 10  # requests that one TCP connection stands for
@@ -119,6 +119,32 @@ def record(metrics: Metrics, leg: Leg, answer: Answer, requests: float) -> None:
         if pod.proxied:
             ends = {**labels, "reporter": "destination", "connection_security_policy": str(leg.security)}
             _count(metrics.page(pod_target(pod)), leg, answer, ends, requests / len(receivers))
+
+
+def keep_pages(metrics: Metrics, found: Topology) -> None:
+    """One page for each pod that is scraped, with what its proxy and its program always show."""
+    scraped = [pod for pod in found.pods if pod.scraped and pod.ip]
+    metrics.keep(PODS_JOB, map(pod_target, scraped))
+    for pod in scraped:
+        page = metrics.page(pod_target(pod))
+        page.up = pod.ready
+        page.program = metrics.program(pod.namespace, pod.workload)
+        if topology.basename(pod.image) == "pilot":
+            _show_pilot(page, topology.tag_of(pod.image), proxies=sum(other.proxied for other in found.pods))
+        if pod.proxied:
+            page.set("istio_build", 1.0, component="proxy", tag=pod.proxy_version)
+            page.set("envoy_cluster_upstream_cx_active", 1.0, cluster_name="xds-grpc")
+
+
+def _show_pilot(page: Page, version: str, *, proxies: int) -> None:
+    """What istiod exposes itself."""
+    page.set("istio_build", 1.0, component="pilot", tag=version)
+    page.set("pilot_info", 1.0, version=version)
+    page.set("pilot_xds", float(proxies), version=version)
+    page.set("pilot_total_xds_rejects", 0.0)
+    page.set("galley_validation_failed", 0.0)
+    for kind in ("cds", "eds", "lds", "rds"):
+        page.set("pilot_xds_pushes", float(proxies), type=kind)
 
 
 def _count(page: Page, leg: Leg, answer: Answer, labels: dict[str, str], requests: float) -> None:

@@ -139,6 +139,11 @@ async def read(client: Client) -> Topology:
     return Topology(objects)
 
 
+def basename(image: str) -> str:
+    """`podinfo` for `ghcr.io/stefanprodan/podinfo:6.7.1@sha256:…`."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
+
+
 def tag_of(image: str) -> str:
     """`1.30.3` for `registry.istio.io/release/proxyv2:1.30.3@sha256:…`; empty without a tag."""
     return image.partition("@")[0].rpartition("/")[2].partition(":")[2]

@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sandbox import cli, control, flows, telemetry, topology
 from sandbox.control import Route
 from sandbox.flows import Headers, Security
-from sandbox.metrics import Metrics, Page
-from sandbox.telemetry import PODS_JOB, Behaviour, Leg, pod_target
-from sandbox.topology import Service, Topology, Workload
+from sandbox.metrics import Metrics
+from sandbox.telemetry import Behaviour, Leg
+from sandbox.topology import Pod, Service, Topology, Workload
 
 if TYPE_CHECKING:
     from sandbox.api.replies import Request
@@ -95,7 +95,7 @@ class Traffic:
         if (service.namespace, service.name) in self.rates:
             return self.rates[service.namespace, service.name]
         pods = self.topology.behind(service)
-        called = any(pod.proxied and not pod.gateway and basename(pod.image) not in QUIET_IMAGES for pod in pods)
+        called = any(pod.proxied and not pod.gateway and not _is_quiet(pod) for pod in pods)
         return self.default_rps if called and not service.canary_twin else 0.0
 
     def behave(
@@ -157,7 +157,7 @@ class Traffic:
         """Let `elapsed` seconds of requests pass through `found`. Steps over a clock that jumped back count as none."""
         self.topology, self._last = found, self.clock.now()
         self.loads = [load for load in self.loads if load.until > self._last - timedelta(seconds=elapsed)]
-        self._keep_pages()
+        telemetry.keep_pages(self.metrics, found)
         if elapsed <= 0:
             return
         edges: dict[tuple[object, ...], Edge] = {}
@@ -193,30 +193,6 @@ class Traffic:
             errors=leg.rps * sum(answer.share for answer in ended if answer.code.startswith("5")),
         )
 
-    def _keep_pages(self) -> None:
-        scraped = [pod for pod in self.topology.pods if pod.scraped and pod.ip]
-        self.metrics.keep(PODS_JOB, map(pod_target, scraped))
-        for pod in scraped:
-            page = self.metrics.page(pod_target(pod))
-            page.up = pod.ready
-            page.program = self.metrics.program(pod.namespace, pod.workload)
-            if basename(pod.image) == "pilot":
-                self._show_pilot(page, topology.tag_of(pod.image))
-            if pod.proxied:
-                page.set("istio_build", 1.0, component="proxy", tag=pod.proxy_version)
-                page.set("envoy_cluster_upstream_cx_active", 1.0, cluster_name="xds-grpc")
-
-    def _show_pilot(self, page: Page, version: str) -> None:
-        """What istiod exposes itself."""
-        proxies = sum(pod.proxied for pod in self.topology.pods)
-        page.set("istio_build", 1.0, component="pilot", tag=version)
-        page.set("pilot_info", 1.0, version=version)
-        page.set("pilot_xds", float(proxies), version=version)
-        page.set("pilot_total_xds_rejects", 0.0)
-        page.set("galley_validation_failed", 0.0)
-        for kind in ("cds", "eds", "lds", "rds"):
-            page.set("pilot_xds_pushes", float(proxies), type=kind)
-
 
 class Demand(NamedTuple):
     caller: Workload | None
@@ -250,9 +226,8 @@ def _sum(before: Edge | None, edge: Edge) -> Edge:
     return edge._replace(rps=before.rps + edge.rps, errors=before.errors + edge.errors) if before else edge
 
 
-def basename(image: str) -> str:
-    """`podinfo` for `ghcr.io/stefanprodan/podinfo:6.7.1@sha256:…`."""
-    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
+def _is_quiet(pod: Pod) -> bool:
+    return topology.basename(pod.image) in QUIET_IMAGES
 
 
 def _key(image: str) -> str:

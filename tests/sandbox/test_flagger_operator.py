@@ -10,7 +10,8 @@ import pytest
 from sandbox.clock import VirtualClock
 from sandbox.metrics import Page
 from sandbox.network import Network
-from sandbox.standins.flagger.operator import Operator, Options
+from sandbox.standins.flagger.operator import Operator
+from sandbox.standins.flagger.options import Options
 from sandbox.standins.flagger.recorder import Recorder
 from tests.sandbox.fake_cluster import FakeClient, Obj
 

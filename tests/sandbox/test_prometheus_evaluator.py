@@ -12,7 +12,8 @@ from sandbox.metrics import Metrics, Page, Sample, Target, sorted_labels
 from sandbox.standins.flagger import analysis
 from sandbox.standins.prometheus import evaluate
 from sandbox.standins.prometheus.api import Api
-from sandbox.standins.prometheus.evaluate import BadQuery, Evaluator, Unsupported
+from sandbox.standins.prometheus.evaluate import Evaluator
+from sandbox.standins.prometheus.matching import BadQuery, Unsupported
 from sandbox.standins.prometheus.scrape import Scraper
 from sandbox.standins.prometheus.storage import Storage
 

@@ -10,17 +10,18 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sandbox.api.errors import ApiError
-from sandbox.standins.flagger import analysis, effects, machine, webhooks
+from sandbox.standins.flagger import effects, machine, webhooks
+from sandbox.standins.flagger.checks import Checks
 from sandbox.standins.flagger.events import Events
+from sandbox.standins.flagger.ledger import FINALIZER, Ledger
+from sandbox.standins.flagger.options import Options
 from sandbox.standins.flagger.recorder import Recorder
-from sandbox.standins.flagger.spec import Canary, Hook, HookType, Metric
+from sandbox.standins.flagger.spec import Canary, Hook, HookType
 from sandbox.standins.flagger.status import STARTING, Phase, phase_of
-from sandbox.standins.flagger.workloads import SELECTOR_LABELS
-from sandbox.standins.flagger.world import CANARY, FINALIZER, Trouble, World
+from sandbox.standins.flagger.world import CANARY, Trouble, World
 
 if TYPE_CHECKING:
     from sandbox.client import Client
@@ -36,37 +37,6 @@ LEAST_TICK = 0.9  # real seconds between two ticks at any speed: Prometheus must
 REVERT_TRIES = 5  # looks at a target that is being given back
 
 
-@dataclass(frozen=True)
-class Options:
-    """The flags of the process, as far as they matter here."""
-
-    metrics_server: str = "http://prometheus:9090"
-    mesh_provider: str = "istio"
-    event_webhook: str = ""
-    watched_namespace: str = ""  # all when empty
-    selector_labels: tuple[str, ...] = SELECTOR_LABELS
-    tracks_configs: bool = True
-    own_namespace: str = "default"
-
-    @classmethod
-    def parse(cls, args: list[str], *, own_namespace: str) -> Options:
-        """Read `-flag=value` and `--flag value` forms; unknown flags are ignored."""
-        flags: dict[str, str] = {}
-        for index, arg in enumerate(args):
-            name, equals, value = arg.lstrip("-").partition("=")
-            following = args[index + 1] if index + 1 < len(args) else ""
-            flags[name] = value if equals else following
-        return cls(
-            metrics_server=flags.get("metrics-server") or cls.metrics_server,
-            mesh_provider=(flags.get("mesh-provider") or cls.mesh_provider).partition(":")[0],
-            event_webhook=flags.get("event-webhook", ""),
-            watched_namespace=flags.get("namespace", ""),
-            selector_labels=tuple(filter(None, flags.get("selector-labels", "").split(","))) or SELECTOR_LABELS,
-            tracks_configs=flags.get("enable-config-tracking", "true") != "false",
-            own_namespace=own_namespace,
-        )
-
-
 class Operator:
     """The whole of Flagger for one sandbox."""
 
@@ -74,6 +44,8 @@ class Operator:
         self.client, self.clock, self.network = client, clock, network
         self.recorder, self.options = recorder, options
         self.world = World(client, clock, labels=options.selector_labels, tracks_configs=options.tracks_configs)
+        self.ledger = Ledger(client, clock, self.world)
+        self.checks = Checks(client, clock, network, recorder, options)
         self.events = Events(client, clock)
         self._canaries: dict[Key, Canary] = {}
         self._jobs: dict[Key, tuple[float, asyncio.Task[None]]] = {}
@@ -112,9 +84,9 @@ class Operator:
                 return
             self._canaries[key] = canary
             if not (canary.obj.get("status") or {}).get("conditions"):
-                await self.world.initialise(canary)
+                await self.ledger.initialise(canary)
             if canary.reverts != finalizer:
-                await self.world.set_finalizer(canary, present=canary.reverts)
+                await self.ledger.set_finalizer(canary, present=canary.reverts)
         except (ApiError, Trouble) as error:
             log.warning("canary %s: %s", canary, error)
 
@@ -186,10 +158,18 @@ class Operator:
         if meshed:
             await self.world.ensure_routes(canary)
         if starting:
-            await self.world.sync(canary, Phase.INITIALIZED)
+            await self.ledger.sync(canary, Phase.INITIALIZED)
             self.recorder.status(canary, Phase.INITIALIZED)
             await self.say(canary, f"Initialization done! {canary}")
         return True
+
+    async def _check_metric_servers(self, canary: Canary) -> None:
+        problem = await self.checks.problem_of_servers(canary)
+        if problem:
+            text = f"Error checking metric providers: prometheus not avaiable: {problem}"
+            await self.say(canary, text, warning=True)
+        else:
+            await self.say(canary, "all the metrics providers are available!")
 
     async def _step(self, canary: Canary) -> None:
         fresh = await self.world.canary(canary.namespace, canary.name)
@@ -216,13 +196,13 @@ class Operator:
             case effects.Say(message, warning, phase):
                 await self.say(canary, message, warning=warning, phase=phase)
             case effects.Sync(phase, weight, failed, iterations):
-                await self.world.sync(canary, phase, weight=weight, failed=failed, iterations=iterations)
+                await self.ledger.sync(canary, phase, weight=weight, failed=failed, iterations=iterations)
                 self.recorder.status(canary, phase)
             case effects.Enter(phase):
-                await self.world.enter(canary, phase)
+                await self.ledger.enter(canary, phase)
                 self.recorder.status(canary, phase)
             case effects.Count(field, value):
-                await self.world.count(canary, field, value)
+                await self.ledger.count(canary, field, value)
             case effects.Route(primary, weight, mirrored):
                 if self._meshed(canary):
                     await self.world.route(canary, primary, weight, mirrored=mirrored)
@@ -235,7 +215,7 @@ class Operator:
             case effects.Call(hook, phase):
                 return await self._call(hook, webhooks.payload(canary, phase, dict(hook.metadata)))
             case effects.Measure(metric):
-                return await self._measure(canary, metric)
+                return await self.checks.measure(canary, metric)
             case effects.Weigh(primary, weight):
                 self.recorder.weight(canary, primary, weight)
             case effects.Finished(succeeded, skipped):
@@ -263,7 +243,7 @@ class Operator:
     async def finalise(self, canary: Canary) -> None:
         """Revert a deleted Canary's work, then let it go."""
         if phase_of(canary.obj.get("status") or {}) != Phase.TERMINATING:
-            await self.world.enter(canary, Phase.TERMINATING)
+            await self.ledger.enter(canary, Phase.TERMINATING)
             await self.say(canary, f"Terminating canary {canary}")
         self._canaries.pop((canary.namespace, canary.name), None)
         await self.world.revert(canary)
@@ -272,52 +252,12 @@ class Operator:
                 break
             await self.clock.sleep(3.0)
         await self.world.revert_routes(canary)
-        await self.world.set_finalizer(canary, present=False)
+        await self.ledger.set_finalizer(canary, present=False)
         await self.say(canary, f"Terminated canary {canary}")
 
     async def _call(self, hook: Hook, document: Mapping[str, Any]) -> str | None:
         where = self.options.own_namespace
         return await webhooks.call(self.network, self.clock, hook, dict(document), namespace=where)
-
-    async def _measure(self, canary: Canary, metric: Metric) -> str | None:
-        try:
-            template, server = await self._query(canary, metric)
-            promql = analysis.render(template, canary, metric, self.clock)
-            value = await analysis.ask(self.network, server, promql, namespace=self.options.own_namespace)
-        except analysis.NoValues:
-            return analysis.no_values(canary, metric)
-        except analysis.QueryFailed as error:
-            return f"{'Metric' if metric.template else 'Prometheus'} query failed for {metric.name}: {error}"
-        self.recorder.analysis(canary, metric.name, value / 1000 if metric.name == analysis.DURATION else value)
-        return analysis.judge(canary, metric, value)
-
-    async def _query(self, canary: Canary, metric: Metric) -> tuple[str, str]:
-        """The query's text and the server to ask."""
-        server = canary.spec.get("metricsServer") or self.options.metrics_server
-        if metric.template is None:
-            query = metric.query or analysis.BUILTIN.get(metric.name)
-            if query is None:
-                raise analysis.QueryFailed("no usable metrics template and query were configured")
-            return query, server
-        namespace, name = metric.template
-        template = await self.client.get(CANARY, "MetricTemplate", name, namespace)
-        if template is None:
-            raise analysis.QueryFailed(f"metric template {name}.{namespace} not found")
-        provider = template["spec"]["provider"]
-        if provider.get("type") != "prometheus":
-            raise analysis.QueryFailed(f"provider {provider.get('type')} is not simulated, only prometheus is")
-        return template["spec"]["query"], provider["address"]
-
-    async def _check_metric_servers(self, canary: Canary) -> None:
-        servers = {(await self._query(canary, metric))[1] for metric in canary.analysis.metrics}
-        try:
-            for server in sorted(servers):
-                await analysis.ask(self.network, server, analysis.ONLINE, namespace=self.options.own_namespace)
-        except (analysis.QueryFailed, analysis.NoValues) as error:
-            problem = f"Error checking metric providers: prometheus not avaiable: {error}"
-            await self.say(canary, problem, warning=True)
-            return
-        await self.say(canary, "all the metrics providers are available!")
 
     def _meshed(self, canary: Canary) -> bool:
         provider = canary.spec.get("provider") or self.options.mesh_provider

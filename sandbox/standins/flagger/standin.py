@@ -12,7 +12,8 @@ from starlette.routing import Route
 
 from sandbox.metrics import CONTENT_TYPE, Metrics, Page
 from sandbox.standins.base import StandIn
-from sandbox.standins.flagger.operator import Operator, Options
+from sandbox.standins.flagger.operator import Operator
+from sandbox.standins.flagger.options import Options
 from sandbox.standins.flagger.recorder import VERSION, Recorder
 from sandbox.topology import tag_of
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sandbox.api.errors import ApiError
-from sandbox.standins.flagger import autoscaler, configs, hashing, routes, status, workloads
+from sandbox.standins.flagger import autoscaler, configs, hashing, routes, workloads
 from sandbox.standins.flagger.machine import Observation, Readiness, Routes
 from sandbox.standins.flagger.spec import Canary
-from sandbox.standins.flagger.status import Phase, phase_of
+from sandbox.standins.flagger.status import phase_of
 
 if TYPE_CHECKING:
     from sandbox.client import Client
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 Obj = dict[str, Any]
 
 CANARY = "flagger.app/v1beta1"
-FINALIZER = "finalizer.flagger.app"
-TRIES = 5  # of a write that meets a newer resourceVersion
 
 
 class Trouble(Exception):
@@ -174,60 +171,6 @@ class World:
             raise Trouble(f"VirtualService {canary.apex}.{canary.namespace} get query error: not found")
         await self.client.update(routes.with_weights(canary, live, primary, weight, mirrored=mirrored))
 
-    async def sync(
-        self, canary: Canary, phase: Phase, *, weight: int = 0, failed: int = 0, iterations: int = 0
-    ) -> None:
-        """Set the whole status, with the target's present hash and configs."""
-        target = await self.target(canary)
-        found = await self._checksums(canary)
-
-        def change(current: Obj) -> Obj:
-            return status.synced(
-                current,
-                phase,
-                kind=canary.target_kind,
-                spec_hash=hashing.spec_hash(target["spec"]["template"]),
-                configs=found,
-                now=self.clock.timestamp(),
-                weight=weight,
-                failed=failed,
-                iterations=iterations,
-            )
-
-        await self._write_status(canary, change)
-
-    async def enter(self, canary: Canary, phase: Phase) -> None:
-        """Change the phase."""
-        wanted = canary.analysis.iterations
-        now = self.clock.timestamp()
-        await self._write_status(
-            canary, lambda s: status.entered(s, phase, kind=canary.target_kind, iterations=wanted, now=now)
-        )
-
-    async def count(self, canary: Canary, field: str, value: int) -> None:
-        """Set one number of the status."""
-        await self._write_status(canary, lambda s: status.counted(s, field, value, now=self.clock.timestamp()))
-
-    async def initialise(self, canary: Canary) -> None:
-        """Give a Canary its first status."""
-        now = self.clock.timestamp()
-        await self._write_status(canary, lambda s: status.initializing(s, kind=canary.target_kind, now=now))
-
-    async def set_finalizer(self, canary: Canary, *, present: bool) -> None:
-        """Add or remove Flagger's finalizer."""
-        for attempt in range(TRIES):
-            live = await self.client.get(CANARY, "Canary", canary.name, canary.namespace)
-            if live is None:
-                return
-            others = [f for f in live["metadata"].get("finalizers") or () if f != FINALIZER]
-            metadata = {**live["metadata"], "finalizers": [*others, FINALIZER] if present else others}
-            try:
-                await self.client.update({**live, "metadata": metadata})
-                return
-            except ApiError as error:
-                if error.code != 409 or attempt == TRIES - 1:
-                    raise
-
     async def revert(self, canary: Canary) -> None:
         """Give the target its pods back."""
         primary = await self._deployment(canary, canary.primary)
@@ -252,18 +195,6 @@ class World:
     async def target_readiness(self, canary: Canary) -> Readiness:
         return await self._canary_readiness(canary)
 
-    async def _write_status(self, canary: Canary, change: Any) -> None:
-        for attempt in range(TRIES):
-            live = await self.client.get(CANARY, "Canary", canary.name, canary.namespace)
-            if live is None:
-                raise Trouble(f"canary {canary} get query failed: not found")
-            try:
-                await self.client.update({**live, "status": change(live.get("status") or {})}, subresource="status")
-                return
-            except ApiError as error:
-                if error.code != 409 or attempt == TRIES - 1:
-                    raise
-
     async def _changed(self, canary: Canary, current: Obj) -> bool:
         applied = current.get("lastAppliedSpec")
         if not applied:
@@ -272,7 +203,7 @@ class World:
         # A spec that is back at what was promoted starts nothing, whatever was applied in between.
         if found not in (current.get("lastPromotedSpec"), applied):
             return True
-        return await self._checksums(canary) != (current.get("trackedConfigs") or {})
+        return await self.checksums(canary) != (current.get("trackedConfigs") or {})
 
     async def _routes(self, canary: Canary, *, meshed: bool) -> Routes:
         if meshed:
@@ -280,7 +211,8 @@ class World:
         done = int((canary.obj.get("status") or {}).get("iterations") or 0)
         return Routes(0, 100) if done > 0 else Routes(100, 0)
 
-    async def _checksums(self, canary: Canary) -> dict[str, str]:
+    async def checksums(self, canary: Canary) -> dict[str, str]:
+        """The tracked configs, as the status names them."""
         found = await self._configs(canary)
         return {key: configs.checksum(obj) for key, obj in sorted(found.items())}
 

@@ -16,7 +16,8 @@ from starlette.routing import Route
 from sandbox.metrics import Metrics
 from sandbox.standins.flagger.spec import seconds
 from sandbox.standins.prometheus import evaluate, scrape
-from sandbox.standins.prometheus.evaluate import BadQuery, Evaluator, Value
+from sandbox.standins.prometheus.evaluate import Evaluator
+from sandbox.standins.prometheus.matching import BadQuery, Value
 from sandbox.standins.prometheus.storage import NAME, Series, Storage
 
 if TYPE_CHECKING:
