@@ -3,7 +3,7 @@
 For each Service:
 
     callers   the gateways whose VirtualServices lead to it, and the workloads that its AuthorizationPolicies let in;
-              somebody unknown without a proxy where there are neither
+              somebody unknown without a proxy where neither is there
     splits    the VirtualService's weights and matches share the requests between the Service, its -primary and its
               -canary; a conditional route (headers, query, cookies) gets `MATCH_SHARE` of what reaches it
     security  mutual TLS where both ends have a proxy and neither the DestinationRule nor the PeerAuthentication turns
@@ -44,13 +44,19 @@ class Split(NamedTuple):
 
 
 def callers(topology: Topology, service: Service) -> list[Workload | None]:
-    """The workloads that call the Service; `[None]` when nobody in the cluster is known to."""
+    """The workloads that call the Service.
+
+    `[None]`, somebody unknown, when neither a gateway nor a policy says who; nobody when a policy names callers of whom
+    none runs, since it would refuse all others.
+    """
     pods = topology.behind(service)
     found = {(w.namespace, w.name): w for w in _gateways_of(topology, service)}
-    for workload in _admitted(topology, pods):
-        if pods and (workload.namespace, workload.name) != (pods[0].namespace, pods[0].workload):
-            found[workload.namespace, workload.name] = workload
-    return list(found.values()) or [None]
+    accounts = _admitted_accounts(topology, pods)
+    for workload in topology.workloads.values():
+        pod, key = workload.pods[0], (workload.namespace, workload.name)
+        if (pod.namespace, pod.account) in accounts and not workload.name.endswith("-loadtester"):
+            found |= {} if key == (pods[0].namespace, pods[0].workload) else {key: workload}
+    return list(found.values()) or ([] if accounts else [None])
 
 
 def splits(topology: Topology, service: Service, caller: Workload | None, headers: Headers = NONE) -> list[Split]:
@@ -230,9 +236,9 @@ def _selected(topology: Topology, selector: Mapping[str, str]) -> Iterator[Workl
             yield workload
 
 
-def _admitted(topology: Topology, pods: Sequence[Pod]) -> Iterator[Workload]:
-    """The workloads that run under the service accounts which ALLOW policies for these pods name."""
-    accounts = {
+def _admitted_accounts(topology: Topology, pods: Sequence[Pod]) -> set[tuple[str, str]]:
+    """The service accounts (namespace, name) that ALLOW policies for these pods name."""
+    return {
         _account(principal)
         for policy in topology.authorization_policies
         if pods and (policy.get("spec") or {}).get("action", "ALLOW") == "ALLOW" and _selecting(policy, pods[0])
@@ -240,10 +246,6 @@ def _admitted(topology: Topology, pods: Sequence[Pod]) -> Iterator[Workload]:
         for source in rule.get("from") or ()
         for principal in (source.get("source") or {}).get("principals") or ()
     }
-    for workload in topology.workloads.values():
-        pod = workload.pods[0]
-        if (pod.namespace, pod.account) in accounts and not workload.name.endswith("-loadtester"):
-            yield workload
 
 
 def _account(principal: str) -> tuple[str, str]:

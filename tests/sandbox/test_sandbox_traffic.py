@@ -95,6 +95,19 @@ def test_callers_are_those_that_the_policies_admit(traffic: Traffic) -> None:
     assert [(e.source, e.workload, e.mutual_tls) for e in traffic.edges] == [("gate", "web-primary", True)]
 
 
+def test_nobody_calls_where_the_callers_that_a_policy_names_are_not_there(traffic: Traffic) -> None:
+    """A policy refuses strangers, so none are made up."""
+    policy = {
+        "metadata": {"name": "web", "namespace": "weather"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "web-primary"}},
+            "rules": [{"from": [{"source": {"principals": ["cluster.local/ns/weather/sa/gate"]}}]}],
+        },
+    }
+    traffic.step(canary_topology(100, 0, AuthorizationPolicy=[policy]), 10)
+    assert not traffic.edges
+
+
 def test_conditional_routes_get_their_part(traffic: Traffic) -> None:
     """In an A/B test only the requests that match the headers reach the canary."""
     http = [
