@@ -120,6 +120,14 @@ async def test_a_false_suspicion_is_paid_for_once(kube: Kube, namespace: str) ->
     assert "dry-run" not in kube.requests
 
 
+async def test_an_object_that_is_only_a_name_needs_no_question(kube: Kube, namespace: str) -> None:
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "web", "namespace": namespace}}
+    await plan_and_apply(kube, declared(account), namespace)
+    kube.requests.clear()
+    assert not (await planner.plan(kube, declared(account), set_name=namespace)).changed
+    assert "dry-run" not in kube.requests
+
+
 async def test_a_plan_writes_nothing(kube: Kube, namespace: str) -> None:
     await planner.plan(kube, declared(config(namespace, "a", x="1")), set_name=namespace)
     assert await kube.get(Reference("", "ConfigMap", namespace, "a")) is None

@@ -48,6 +48,12 @@ def test_an_annotation_keeps_any_object() -> None:
     assert "annotated" in str(prune.protection(live_of(obj), manager="meshflow"))
 
 
+def test_an_object_that_is_only_a_name_may_go() -> None:
+    """Nothing of it is owned, so managedFields cannot tell who made it; the inventory says that we did."""
+    live = live_of({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a", "namespace": "b"}})
+    assert prune.protection(live, manager="meshflow") is None
+
+
 def test_what_we_applied_may_go() -> None:
     assert prune.protection(live_of(examples.deployment()), manager="meshflow") is None
 

@@ -47,7 +47,7 @@ async def begin(
     check(desired, plan, allow_prune=allow_prune)
     present = await inventory.read(kube, plan.set_name)
     known = present.references | {entry.reference for entry in plan.entries}
-    await inventory.write(kube, plan.set_name, known, manager=manager)
+    await inventory.write(kube, present, known, manager=manager)
 
 
 def check(desired: Iterable[Desired], plan: Plan, *, allow_prune: bool = False) -> None:
@@ -117,7 +117,7 @@ async def finish(
     for rank in reversed(order.ranks(by_reference)):
         applied += await _all(_delete(kube, by_reference[reference]) for reference in reversed(rank))
     remaining = {entry.reference for entry in plan.entries if entry.action is not Action.PRUNE}
-    await inventory.write(kube, plan.set_name, remaining, manager=manager)
+    await inventory.write(kube, await inventory.read(kube, plan.set_name), remaining, manager=manager)
     return applied
 
 

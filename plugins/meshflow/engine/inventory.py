@@ -47,13 +47,12 @@ async def read(kube: Kube, set_name: str) -> Inventory:
     return Inventory(set_name, _parsed((obj.get("data") or {}).get(_KEY, "")), True)
 
 
-async def write(kube: Kube, set_name: str, references: Iterable[Reference], *, manager: str) -> bool:
-    """Make the inventory name exactly these objects; False, and no write, when it does already."""
+async def write(kube: Kube, present: Inventory, references: Iterable[Reference], *, manager: str) -> bool:
+    """Make the inventory, read as `present`, name exactly these objects; False, and no write, when it does already."""
     wanted = frozenset(references)
-    present = await read(kube, set_name)
     if present.references == wanted and (present.exists or not wanted):
         return False
-    obj = _config_map(set_name, wanted)
+    obj = _config_map(present.set_name, wanted)
     try:
         await kube.apply(obj, manager=manager, force=True)
     except NotFound:  # only the namespace can be missing

@@ -13,6 +13,7 @@ any                  any                        refused            unknown, with
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,6 +27,8 @@ from meshflow.objects.parsing import Desired
 from meshflow.objects.reference import Obj, Reference
 from meshflow.plan import changes, compare, digest, ignore, managers, ownership, paths, prepare, prune
 from meshflow.plan.model import Action, Entry, Plan
+
+log = logging.getLogger(__name__)
 
 MANAGER = "meshflow"
 
@@ -131,9 +134,12 @@ class _Look:
 
     def _as_declared(self, sent: Obj, live: Obj) -> bool:
         own = ownership.ours(ownership.owners(live), self.manager)
-        if own is None or own.api_version != sent["apiVersion"]:
+        if own is not None and own.api_version != sent["apiVersion"]:
             return False
-        return compare.suspicion(sent, live, own.fields) is None
+        suspicion = compare.suspicion(sent, live, own.fields if own else {})
+        if suspicion:
+            log.debug("%s: %s", Reference.of(live), suspicion)
+        return suspicion is None
 
     def _known(self, sent: Obj, live: Obj) -> bool:
         return self.verdicts.unchanged(**_verdict(sent, live))

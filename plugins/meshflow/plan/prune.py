@@ -32,7 +32,8 @@ def protection(live: Obj, *, manager: str) -> str | None:
         return reason
     if (reference.group, reference.kind) == ("", "Secret") and live.get("data"):
         return "it holds data"
-    if ownership.ours(ownership.owners(live), manager) is None:
+    owners = ownership.owners(live)  # nobody owns anything of an object that is only a name: a bare ServiceAccount
+    if owners and ownership.ours(owners, manager) is None:
         return "we own nothing of it any longer: somebody else made it anew or took it over"
     return None
 
