@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +193,7 @@ class _Kustomization:
 
     def _labelled(self, entry: Built) -> Built:
         for change in self._label_changes():
-            entry = entry.changed(lambda obj, change=change: transforms.labelled(obj, change))  # type: ignore[misc]
+            entry = entry.changed(partial(transforms.labelled, change=change))
         return entry
 
     def _label_changes(self) -> Iterator[transforms.LabelChange]:
@@ -219,10 +220,8 @@ class _Kustomization:
             if not hits or not isinstance(change.get("count"), int):
                 problem = "no workload has this name" if not hits else "needs a whole number 'count'"
                 raise self._document.error(problem, ("replicas", number), value=change["name"])
-            built = [
-                entry.changed(lambda obj: transforms.with_replicas(obj, change["count"])) if entry in hits else entry  # noqa: B023
-                for entry in built
-            ]
+            scale = partial(transforms.with_replicas, count=change["count"])
+            built = [entry.changed(scale) if entry in hits else entry for entry in built]
         return built
 
 
