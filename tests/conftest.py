@@ -5,9 +5,13 @@ The sandbox is started once for the session, at twenty times the speed of real t
 
 from __future__ import annotations
 
+import atexit
 import json
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -20,6 +24,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEED = 20
+
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-")  # before anything imports Airflow, which writes there
+atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 
 class Sandbox(NamedTuple):

@@ -25,6 +25,10 @@ class ClusterApi:
             timeout=20,
         )
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
     def get(self, path: str, **params: str) -> Any:
         """The decoded answer; None for a 404."""
         answer = self._http.get(path, params=params)
@@ -43,6 +47,18 @@ class ClusterApi:
         )
         answer.raise_for_status()
         return answer.json()
+
+    def create(self, path: str, obj: dict[str, Any]) -> Any:
+        """Create an object in the collection at `path`."""
+        answer = self._http.post(path, json=obj)
+        answer.raise_for_status()
+        return answer.json()
+
+    def delete(self, path: str) -> None:
+        """Delete an object; one that is not there is as good as deleted."""
+        answer = self._http.delete(path)
+        if answer.status_code != 404:
+            answer.raise_for_status()
 
     def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """The sandbox's control API."""

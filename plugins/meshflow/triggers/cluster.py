@@ -18,6 +18,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Mapping, Se
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from airflow.sdk import timezone
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
@@ -28,15 +29,15 @@ from meshflow.objects.reference import Obj, Reference
 
 HEARTBEAT = 1.0  # seconds
 
-_hubs: dict[tuple[str, int], WatchHub] = {}
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, WatchHub]] = WeakKeyDictionary()
 
 
 def hub_of(cluster: str) -> WatchHub:
     """The hub of a cluster in this process and event loop; it connects when somebody first follows something."""
-    key = (cluster, id(asyncio.get_running_loop()))
-    if key not in _hubs:
-        _hubs[key] = WatchHub(ClusterHook(cluster).kube)
-    return _hubs[key]
+    hubs = _hubs.setdefault(asyncio.get_running_loop(), {})
+    if cluster not in hubs:
+        hubs[cluster] = WatchHub(ClusterHook(cluster).kube)
+    return hubs[cluster]
 
 
 class ClusterTrigger(BaseEventTrigger):
