@@ -215,3 +215,11 @@ async def test_series_of_a_target_that_is_gone_are_stale_at_once() -> None:
     served.scraper.scrape()
     assert await served.value("requests_total") == []
     assert json.loads((await served.get("/api/v1/series", **{"match[]": "up"})).text)["status"] == "success"
+
+
+def test_series_that_ended_long_ago_are_given_up() -> None:
+    """Pods come and go; memory does not grow with them."""
+    storage = Storage()
+    for second in range(0, 1000, 10):
+        storage.ingest({"pod": f"web-{second}"}, [sample("up", 1.0)], float(second))
+    assert len(list(storage.select(lambda labels: True))) < 50

@@ -15,9 +15,10 @@ from typing import NamedTuple
 from sandbox.metrics import Labels, Sample, sorted_labels
 
 NAME = "__name__"
-RETENTION = 600.0  # seconds
+RETENTION = 330.0  # seconds: windows of five minutes are asked at most
 LOOK_BACK = 300.0  # seconds that the last sample of a series counts, unless a stale mark follows it
-_TRIM_AT = 2.0  # trim a series when it holds this many times the retention
+_TRIM_AT = 1.25  # trim a series when it holds this many times the retention
+_SWEEP = 60.0  # seconds between two looks for series that ended long ago
 
 Matcher = Callable[[Mapping[str, str]], bool]
 
@@ -63,6 +64,7 @@ class Storage:
     def __init__(self) -> None:
         self._by_name: dict[str, dict[tuple[Labels, Labels], Series]] = {}
         self._live: dict[Labels, set[tuple[str, Labels]]] = {}
+        self._swept = 0.0
 
     def ingest(self, target: Mapping[str, str], samples: Iterable[Sample], time: float) -> None:
         """One scrape. `target` labels are added; a sample's label of the same name is kept as `exported_…`."""
@@ -74,6 +76,9 @@ class Storage:
         for name, labels in self._live.get(source, set()) - seen:
             self._series(name, labels, source).append(time, math.nan)
         self._live[source] = seen
+        if time - self._swept > _SWEEP:
+            self._swept = time
+            self._sweep(time - RETENTION)
 
     def forget(self, target: Mapping[str, str], time: float) -> None:
         """The target is gone: its series are stale from now on."""
@@ -87,6 +92,12 @@ class Storage:
             for series in group.values():
                 if matches(series.labels):
                     yield series
+
+    def _sweep(self, oldest: float) -> None:
+        for name, group in list(self._by_name.items()):
+            kept = {key: series for key, series in group.items() if series.times[-1] >= oldest}
+            if len(kept) < len(group):
+                self._by_name[name] = kept
 
     def _series(self, name: str, labels: Labels, source: Labels) -> Series:
         group = self._by_name.setdefault(name, {})
