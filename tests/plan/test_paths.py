@@ -39,13 +39,6 @@ def test_paths_read_well() -> None:
     assert paths.text(("metadata", "finalizers", Valued("x/y"))) == 'metadata.finalizers[="x/y"]'
 
 
-def test_the_servers_way_of_writing_does_not_quote() -> None:
-    assert paths.as_server(("metadata", "labels", "istio.io/rev")) == "metadata.labels.istio.io/rev"
-    assert (
-        paths.as_server(("spec", "containers", Keyed((("name", "a"),)), "image")) == 'spec.containers[name="a"].image'
-    )
-
-
 @pytest.mark.parametrize("nonsense", ["[", "a[", "a..b", 'a["x]', "a b"])
 def test_what_is_no_path_is_refused(nonsense: str) -> None:
     with pytest.raises(ValueError, match="no path"):

@@ -51,6 +51,7 @@ class Scope:
         self.objects: dict[Reference, Obj] = {}
         self.synced = False  # listed at least once
         self.trouble: MeshflowError | None = None  # why the state may be old; None while the watch works
+        self.client: Kube | None = None  # through which it listens
         self.followers = 0
         self.task: asyncio.Task[None] | None = None
 
@@ -177,7 +178,7 @@ class WatchHub:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._disconnect()
+        await self._disconnect(self._client)
 
     # Scopes come and go with their followers
 
@@ -227,14 +228,14 @@ class WatchHub:
         scope.trouble = error
         self._ring()
         if isinstance(error, Permanent) and not isinstance(error, NotFound):
-            await self._disconnect()  # credentials may have been renewed
+            await self._disconnect(scope.client)  # credentials may have been renewed
         seconds = min(30.0, 0.5 * 2 ** min(failures, 7)) * (0.5 + self._jitter())
         log.warning("watch of %s: %s; again in %.1f s", scope, error, seconds)
         await self._sleep(seconds)
 
     async def _listen(self, scope: Scope) -> None:
         """List, then watch until it is time to resync; raises what ends it earlier."""
-        kube = await self._connect()
+        kube = scope.client = await self._connect()
         group, name, namespace = scope.key
         kind = await self._kind(kube, Reference(group, name, namespace, ""))
         listing = await kube.list(kind, namespace=namespace)
@@ -271,10 +272,12 @@ class WatchHub:
                 self._client = await self._stack.enter_async_context(self._open_kube())
             return self._client
 
-    async def _disconnect(self) -> None:
+    async def _disconnect(self, client: Kube | None) -> None:
+        """Close this client; nothing happens when another one has taken its place already."""
         async with self._opening:
-            self._client = None
-            await self._stack.aclose()
+            if client is not None and client is self._client:
+                self._client = None
+                await self._stack.aclose()
 
     def _ring(self) -> None:
         self._number += 1

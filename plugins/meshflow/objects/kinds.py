@@ -93,10 +93,6 @@ class Kinds:
             )
         return found
 
-    def path(self, kind: Kind, namespace: str | None, name: str | None = None) -> str:
-        """The same as `kind.path`, for callers that hold a `Kinds`."""
-        return kind.path(namespace, name)
-
 
 _NAMESPACED, _CLUSTER = True, False
 

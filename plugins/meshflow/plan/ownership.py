@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from meshflow.objects.reference import Obj
-from meshflow.plan.paths import Keyed, Path, Step, Valued, as_server
+from meshflow.plan.paths import Keyed, Path, Step, Valued
 
 Fields = dict[Step, "Fields"]
 """A tree of owned fields; an empty one is a leaf."""
@@ -82,16 +82,6 @@ def leaves(fields: Fields, path: Path = ()) -> Iterator[Path]:
             yield (*path, step)
 
 
-def path_named(all_owners: Iterable[Owner], manager: str, written: str) -> Path | None:
-    """The path that a conflict of the server names in its ambiguous way, looked up in what that manager owns."""
-    for owner in all_owners:
-        if owner.manager == manager:
-            for path in _all(owner.fields):
-                if as_server(path) == written:
-                    return path
-    return None
-
-
 def list_keys(fields: Fields) -> tuple[str, ...] | None:
     """The names of the keys of the list that this node is; None when it is no keyed list."""
     return next((tuple(name for name, _ in step.keys) for step in fields if isinstance(step, Keyed)), None)
@@ -100,12 +90,6 @@ def list_keys(fields: Fields) -> tuple[str, ...] | None:
 def is_set(fields: Fields) -> bool:
     """Whether the node is a list of unique values."""
     return any(isinstance(step, Valued) for step in fields)
-
-
-def _all(fields: Fields, path: Path = ()) -> Iterator[Path]:
-    for step, below in fields.items():
-        yield (*path, step)
-        yield from _all(below, (*path, step))
 
 
 def _tree(fields_v1: dict[str, Any]) -> Fields:

@@ -46,11 +46,6 @@ def text(path: Path) -> str:
     return "".join(_step(step) for step in path).removeprefix(".")
 
 
-def as_server(path: Path) -> str:
-    """The path as a conflict of the API server names it, without its leading dot. Ambiguous: names are not quoted."""
-    return "".join(f".{step}" if isinstance(step, str) else _step(step) for step in path).removeprefix(".")
-
-
 def parse(written: str) -> Path:
     """The path that `text` wrote. ValueError on anything else."""
     steps: list[Step] = []
