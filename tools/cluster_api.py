@@ -17,11 +17,11 @@ class ClusterApi:
     def __init__(self, kubeconfig: Path) -> None:
         config = yaml.safe_load(kubeconfig.read_text())
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        self.server = cluster["server"]
+        self.server, self.token = cluster["server"], str(user["token"])
         self._http = httpx.Client(
             base_url=self.server,
             verify=_trust(cluster, kubeconfig.parent),
-            headers={"Authorization": f"Bearer {user['token']}"},
+            headers={"Authorization": f"Bearer {self.token}"},
             timeout=20,
         )
 

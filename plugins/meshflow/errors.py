@@ -4,7 +4,7 @@
     ├── Temporary              waiting can help; Airflow retries the task
     │   ├── Unreachable        no answer: connection refused, reset, timed out, name not found
     │   ├── ServerBusy         429 or 5xx from a server that is there
-    │   └── WaitExpired        a deadline passed; says what it still waited for
+    │   └── WaitExpired        a deadline passed; says what it still waited for. Not retried: it was the budget
     └── Permanent              waiting cannot help; Airflow fails the task at once
         ├── InvalidInput       a file, a field, a parameter: names the value and the way out
         ├── Unauthorized       401: who we are was not accepted

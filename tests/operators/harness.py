@@ -70,7 +70,7 @@ class Run:
         }
 
     def execute(self, task: BaseOperator, *, wait: bool = True) -> Any:
-        """The task's result, also kept as its XCom. Where it defers, its trigger is run (TaskDeferred without `wait`)."""
+        """The task's result, also kept as its XCom. Where it defers its trigger is run; TaskDeferred without `wait`."""
         context = self.context(task)
         method, kwargs = "execute", dict[str, Any]()
         while True:

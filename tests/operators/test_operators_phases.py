@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
 import pytest
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
 from meshflow import errors
-from meshflow.operators import bundles
+from meshflow.hooks import store
 from meshflow.operators.apply import Apply
 from meshflow.operators.approve import ApprovePlan
+from meshflow.operators.permit import Permit
 from meshflow.operators.plan import PlanTask
 from meshflow.operators.render import Render
 from tests.operators.harness import Run, World, deployment
+
+CRD = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "teapots.test.meshflow.io"},
+    "spec": {
+        "group": "test.meshflow.io",
+        "scope": "Namespaced",
+        "names": {"plural": "teapots", "singular": "teapot", "kind": "Teapot"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {"type": "object", "properties": {"spec": {"type": "object", "properties": {}}}}
+                },
+            }
+        ],
+    },
+}
 
 
 def render() -> Render:
@@ -22,8 +48,8 @@ def plan() -> PlanTask:
     return PlanTask(task_id="plan", cluster="default")
 
 
-def apply() -> Apply:
-    return Apply(task_id="apply", bundle="istio", cluster="default")
+def apply(**options: Any) -> Apply:
+    return Apply(task_id="apply", bundle="istio", cluster="default", **options)
 
 
 def planned(run: Run) -> Run:
@@ -32,20 +58,283 @@ def planned(run: Run) -> Run:
     return run
 
 
-def applied(run: Run) -> dict[str, object]:
-    planned(run)
-    run.execute(ApprovePlan(task_id="approve"))
-    result: dict[str, object] = run.execute(apply())
-    return result
+def approved(run: Run, by: str = "alice") -> Run:
+    """The run after a person let its plan through."""
+    run.xcoms["approve", "return_value"] = {"decision": "approved", "by": by, "at": "2026-01-01T00:00:00+00:00"}
+    return run
+
+
+def applied(run: Run) -> Any:
+    run.execute(planned(run) and ApprovePlan(task_id="approve"))
+    return run.execute(apply())
 
 
 def test_a_plan_says_what_would_be_written_and_writes_nothing(world: World) -> None:
     world.phase("istio", [world.config("a", colour="red")])
     before = world.writes()
+    result = planned(Run()).xcoms["plan", "return_value"]
+    assert (result["changed"], result["summary"]) == (True, "istio: 1 create")
+    assert f"ConfigMap/{world.namespace}/a" in result["markdown"]
+    assert f"ConfigMap/{world.namespace}/a" in store.plan_text("test-run", "istio").read_text()
+    assert (world.writes(), world.live("configmaps", "a")) == (before, None)
+
+
+def test_what_was_planned_is_written_once_and_unchanged_afterwards(world: World) -> None:
+    world.phase("istio", [world.config("a", colour="red"), world.config("b")])
+    first = applied(Run("first"))
+    assert first["counts"] == {"create": 2}
+    before = world.writes(), world.version("configmaps", "a")
+    second = applied(Run("second"))
+    assert (second["counts"], second["writes"]) == ({"unchanged": 2}, {})
+    assert (world.writes(), world.version("configmaps", "a")) == before
+
+
+def test_a_definition_and_an_object_of_it_go_through_in_one_apply(world: World) -> None:
+    teapot = {
+        "apiVersion": "test.meshflow.io/v1",
+        "kind": "Teapot",
+        "metadata": {"name": "brown", "namespace": world.namespace},
+        "spec": {},
+    }
+    world.phase("istio", [teapot, CRD])
+    assert applied(Run())["counts"] == {"create": 2}
+    assert world.live("test.meshflow.io/v1/teapots", "brown")
+    world.cluster.delete(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD['metadata']['name']}")
+
+
+def test_a_slow_stage_is_waited_for_outside_the_worker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshflow.operators.apply.GRACE", 0.0)
+    world.phase("istio", [deployment("web", world.namespace)])
+    run = Run()
+    result = applied(run)
+    assert [deferral.method_name for deferral in run.deferred] == ["resume"]
+    assert run.deferred[0].timeout.total_seconds() == 660
+    assert result["counts"] == {"create": 1}
+    live = world.live("apps/v1/deployments", "web")
+    assert live
+    assert live["status"]["availableReplicas"] == 1
+
+
+def test_what_cannot_become_healthy_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshflow.operators.apply.GRACE", 0.0)
+    world.phase("istio", [deployment("web", world.namespace)], timeout=0.1)
+    fault = {"kind": "pods", "namespace": world.namespace, "changes": {"never_ready": True}}
+    number = world.cluster.control("POST", "faults", fault)["id"]
+    run = Run()
+    with pytest.raises(errors.WaitExpired, match=rf"did not become healthy in time.*Deployment/{world.namespace}/web"):
+        applied(run)
+    assert "clear this task to wait again" in run.failure("apply")
+    world.cluster.control("DELETE", "faults", {"id": number})
+
+
+def test_without_waiting_the_last_stage_is_left_to_a_later_task(world: World) -> None:
+    world.phase("istio", [deployment("web", world.namespace)])
     run = planned(Run())
-    result = run.xcoms["plan", "return_value"]
-    assert result["changed"]
-    assert result["summary"] == "istio: 1 create"
-    assert "colour" in result["markdown"] or "create" in result["markdown"]
-    assert world.writes() == before
+    run.execute(apply(wait=False))
+    assert not run.deferred
+
+
+def test_a_dry_run_ends_at_the_approval(world: World) -> None:
+    world.phase("istio", [world.config("a")])
+    run = planned(Run(dry_run=True))
+    with pytest.raises(AirflowSkipException, match="dry run: istio: 1 create, nothing was written"):
+        run.execute(ApprovePlan(task_id="approve"))
+
+
+def test_nobody_is_asked_about_a_plan_that_changes_nothing(world: World) -> None:
+    world.phase("istio", [world.config("a")])
+    applied(Run("first"))
+    run = planned(Run("second", approve=True))
+    assert run.execute(ApprovePlan(task_id="approve")) == {"decision": "nothing to approve"}
+
+
+def test_nobody_is_asked_where_approval_is_off(world: World) -> None:
+    world.phase("istio", [world.config("a")])
+    assert planned(Run()).execute(ApprovePlan(task_id="approve")) == {"decision": "not asked"}
+
+
+def answer(option: str, *, user: dict[str, str] | None = None) -> dict[str, Any]:
+    return {
+        "chosen_options": [option],
+        "params_input": {},
+        "responded_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "responded_by_user": user,
+        "timedout": False,
+    }
+
+
+def test_the_answer_says_who_approved_and_when() -> None:
+    task = ApprovePlan(task_id="approve")
+    found = task.execute_complete(Run().context(task), answer("Approve", user={"id": "1", "name": "alice"}))
+    assert found == {"decision": "approved", "by": "alice", "at": "2026-01-01T00:00:00+00:00"}
+
+
+def test_a_rejection_fails_the_run_and_is_not_tried_again() -> None:
+    task, run = ApprovePlan(task_id="approve"), Run()
+    with pytest.raises(errors.Permanent, match="rejected by bob; nothing was written"):
+        task.execute_complete(run.context(task), answer("Reject", user={"id": "2", "name": "bob"}))
+    assert "rejected by bob" in run.failure("approve")
+
+
+def test_a_write_that_nobody_approved_is_not_made(world: World) -> None:
+    world.phase("istio", [world.config("a", colour="red"), world.config("b", colour="red")])
+    applied(Run("first"))
+    world.phase("istio", [world.config("a", colour="blue"), world.config("b", colour="red")])
+    run = approved(planned(Run("second", approve=True)))
+    path = f"/api/v1/namespaces/{world.namespace}/configmaps/b"
+    world.cluster.delete(path)  # between plan and apply
+    before = world.version("configmaps", "a")
+    with pytest.raises(errors.Stale, match=rf"not part of the approved plan.*ConfigMap/{world.namespace}/b create"):
+        run.execute(apply())
+    assert world.version("configmaps", "a") == before
+
+
+def test_an_approval_still_counts_for_what_is_left_to_do(world: World) -> None:
+    world.phase("istio", [world.config("a"), world.config("b")])
+    run = approved(planned(Run(approve=True)))
+    run.execute(apply())
+    assert run.execute(apply())["counts"] == {"unchanged": 2}  # the task repeated, as after a crash
+
+
+def test_a_repeated_task_goes_on_where_the_cluster_is(world: World) -> None:
+    world.phase("istio", [world.config("a"), world.config("b")])
+    run = planned(Run())
+    world.cluster.create(f"/api/v1/namespaces/{world.namespace}/configmaps", world.config("a"))
+    result = run.execute(apply())
+    assert world.live("configmaps", "b")
+    assert result["objects"] == 2
+
+
+def test_a_field_of_another_manager_stops_the_apply_before_its_first_write(world: World) -> None:
+    world.phase("istio", [world.config("a", colour="red"), world.config("b")])
+    applied(Run("first"))
+    path = f"/api/v1/namespaces/{world.namespace}/configmaps/a"
+    world.cluster.merge(path, {"data": {"colour": "green"}}, manager="kubectl-edit")
+    world.phase("istio", [world.config("a", colour="blue"), world.config("c")])
+    run = planned(Run("second"))
+    with pytest.raises(errors.Conflict, match="kubectl-edit"):
+        run.execute(apply())
+    assert world.live("configmaps", "c") is None
+    assert "kubectl-edit" in run.failure("apply")
+
+
+def test_takeover_in_mesh_yaml_takes_the_field_back(world: World) -> None:
+    world.phase("istio", [world.config("a", colour="red")])
+    applied(Run("first"))
+    path = f"/api/v1/namespaces/{world.namespace}/configmaps/a"
+    world.cluster.merge(path, {"data": {"colour": "green"}}, manager="kubectl-edit")
+    world.phase("istio", [world.config("a", colour="red")], takeover=True)
+    applied(Run("second"))
+    live = world.live("configmaps", "a")
+    assert live
+    assert live["data"] == {"colour": "red"}
+
+
+def test_a_bundle_that_this_worker_does_not_see_is_rendered_again(world: World) -> None:
+    world.phase("istio", [world.config("a")])
+    run = planned(Run())
+    store.bundle(run.xcoms["render", "return_value"]["istio"]["digest"]).unlink()
+    assert run.execute(apply())["counts"] == {"create": 1}
+
+
+def test_sources_that_changed_in_between_are_not_applied(world: World) -> None:
+    world.phase("istio", [world.config("a", colour="red")])
+    run = planned(Run())
+    store.bundle(run.xcoms["render", "return_value"]["istio"]["digest"]).unlink()
+    world.phase("istio", [world.config("a", colour="blue")])
+    with pytest.raises(errors.Stale, match="The sources of istio changed since the run rendered them"):
+        run.execute(apply())
     assert world.live("configmaps", "a") is None
+
+
+def test_rendering_twice_gives_the_same_digest(world: World) -> None:
+    world.phase("istio", [world.config("b"), world.config("a")])
+    digests = {Run().execute(render())["istio"]["digest"] for _ in range(2)}
+    assert len(digests) == 1
+
+
+def test_a_malformed_manifest_ends_the_render_with_file_and_line(world: World) -> None:
+    world.phase("istio", [world.config("a")])
+    world.write("include/manifests/istio/all.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a\n")
+    run = Run()
+    with pytest.raises(errors.InvalidInput, match=r"istio/all\.yaml:\d+"):
+        run.execute(render())
+    assert run.failure("render").count("\n") == 0
+    assert not list(Path(store.home()).glob("bundles/*"))
+
+
+def test_an_unknown_cluster_is_one_sentence_with_the_known_ones(world: World) -> None:
+    world.phase("istio", [world.config("a")])
+    run = Run()
+    run.execute(render())
+    with pytest.raises(errors.InvalidInput, match=r"no such cluster.*Use one of default"):
+        run.execute(PlanTask(task_id="plan", cluster="defautl"))
+
+
+POLICY = "security.istio.io/v1/peerauthentications"
+
+
+def mode(world: World, value: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "PeerAuthentication",
+        "metadata": {"name": "default", "namespace": world.namespace},
+        "spec": {"mtls": {"mode": value}},
+    }
+
+
+def permit() -> Permit:
+    return Permit(task_id="permit", bundle="mtls@permissive", cluster="default")
+
+
+def secured(world: World) -> Run:
+    """A run of the phase mtls in its final stage, planned."""
+    for stage, value in (("permissive", "PERMISSIVE"), ("strict", "STRICT")):
+        world.phase("mtls", [mode(world, value)], stage=stage)
+    run = Run()
+    run.execute(Render(task_id="render", bundles=["mtls"], cluster="default"))
+    run.execute(plan())
+    return run
+
+
+def enforced(world: World) -> str:
+    live = world.live(POLICY, "default")
+    return str(live["spec"]["mtls"]["mode"]) if live else ""
+
+
+def test_a_mesh_without_policy_is_permissive_first_and_strict_afterwards(world: World) -> None:
+    run = secured(world)
+    run.execute(permit())
+    assert enforced(world) == "PERMISSIVE"
+    run.execute(Apply(task_id="enforce", bundle="mtls", cluster="default"))
+    assert enforced(world) == "STRICT"
+
+
+def test_a_strict_mesh_never_goes_back(world: World) -> None:
+    run = secured(world)
+    run.execute(Apply(task_id="enforce", bundle="mtls", cluster="default"))
+    before = world.writes()
+    assert secured(world).execute(permit())["writes"] == {}
+    assert (enforced(world), world.writes()) == ("STRICT", before)
+
+
+def test_what_a_run_leaves_behind_holds_no_credential(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("meshflow.operators.apply.GRACE", 0.0)
+    token = world.cluster.token
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "key", "namespace": world.namespace},
+        "stringData": {"password": "hunter2-hunter2"},
+    }
+    world.phase("istio", [deployment("web", world.namespace), secret])
+    run = planned(Run())
+    with pytest.raises(TaskDeferred) as deferral:
+        run.execute(apply(), wait=False)
+    left = f"{run.xcoms} {deferral.value.trigger.serialize()} {deferral.value.kwargs} {caplog.text}"
+    left += "".join(file.read_text() for file in store.home().glob("plans/**/*.txt"))
+    assert token not in left
+    assert "certificate-authority" not in left
+    assert "hunter2" not in left

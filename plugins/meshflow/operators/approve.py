@@ -9,9 +9,10 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from meshflow import errors
+from meshflow.operators.base import Reporting
 
 
-class ApprovePlan(ApprovalOperator):
+class ApprovePlan(Reporting, ApprovalOperator):
     """Let a plan through: at once, or when a person says so (`approve: true`).
 
     A dry run ends here, with everything after it skipped. A plan without changes needs nobody's word. "Reject" fails
@@ -40,6 +41,9 @@ class ApprovePlan(ApprovalOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Who answered what, and when; a rejection is a failure."""
+        return self.reporting(context, lambda: self._conclude(context, event))
+
+    def _conclude(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         answer = super(ApprovalOperator, self).execute_complete(context, event)
         who = answer["responded_by_user"] or {"name": "nobody: the answer timed out"}
         decision = answer["chosen_options"][0]

@@ -21,11 +21,27 @@ OUTCOME = "outcome"
 """XCom key of how a release ended, left behind whether the task succeeds or not."""
 
 
-class MeshOperator(BaseOperator):
-    """A task on one cluster. Subclasses write `work`; its result is the task's XCom.
+class Reporting:
+    """For operators: a failure of ours is one sentence in the log and in the XCom `failure`, for the record."""
 
-    A failure of ours is one sentence in the log and in the XCom `failure`, from where the record takes it.
-    """
+    task_id: str
+    log: Any
+
+    def reporting(self, context: Context, work: Callable[[], T]) -> T:
+        """`work()`, with its failure left for the record; also for the methods that a deferral resumes in."""
+        try:
+            return work()
+        except errors.MeshflowError as problem:
+            context["ti"].xcom_push(
+                key=FAILURE,
+                value={"task": self.task_id, "error": type(problem).__name__, "message": str(problem)},
+            )
+            self.log.error("%s", problem)
+            raise
+
+
+class MeshOperator(Reporting, BaseOperator):
+    """A task on one cluster. Subclasses write `work`; its result is the task's XCom."""
 
     template_fields: Sequence[str] = ("cluster",)
 
@@ -40,18 +56,6 @@ class MeshOperator(BaseOperator):
     def work(self, context: Context) -> Any:
         """What this task is for."""
         raise NotImplementedError(type(self).__name__)
-
-    def reporting(self, context: Context, work: Callable[[], T]) -> T:
-        """`work()`, with its failure left for the record; also for the methods that a deferral resumes in."""
-        try:
-            return work()
-        except errors.MeshflowError as problem:
-            context["ti"].xcom_push(
-                key=FAILURE,
-                value={"task": self.task_id, "error": type(problem).__name__, "message": str(problem)},
-            )
-            self.log.error("%s", problem)
-            raise
 
     def ask(self, question: Callable[[Kube], Awaitable[T]]) -> T:
         """The answer to a question about the cluster, on a connection of its own."""

@@ -1,7 +1,8 @@
 """The one place where our errors become Airflow's retries: `Temporary` is tried again, `Permanent` fails at once.
 
-A `Temporary` that carries the server's wish (`Retry-After`) is retried then; otherwise the task's own delay holds.
-Anything that is not ours keeps Airflow's default.
+A `Temporary` that carries the server's wish (`Retry-After`) is retried then; otherwise the task's own delay holds. A
+`WaitExpired` is not retried: its deadline was the whole budget, and to wait again is a person's decision. Anything that
+is not ours keeps Airflow's default.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ class MeshflowRetries(RetryPolicy):
         """Fail on `Permanent`, retry on `Temporary` after the delay that the server asked for, else Airflow's rule."""
         if isinstance(exception, errors.Permanent):
             return RetryDecision.fail(reason="waiting cannot help")
+        if isinstance(exception, errors.WaitExpired):
+            return RetryDecision.fail(reason="the time to wait is used up")
         if isinstance(exception, errors.Temporary):
             return RetryDecision.retry(delay=_wish(exception), reason="waiting can help")
         return RetryDecision.default()
