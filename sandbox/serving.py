@@ -92,7 +92,7 @@ class Listener:
             lifespan="off",
             loop="none",
             log_config=None,
-            log_level="warning",
+            log_level="error",
             access_log=False,
             server_header=False,
             timeout_keep_alive=75,

@@ -1,6 +1,6 @@
 """Create, update, patch and apply: from what was sent to what is stored.
 
-All four end in the same two roads. A new object takes `_create`, a change of an existing one `_change`; both run
+All four end on one of two roads. A new object takes `_create`, a change of an existing one `_change`; both run
 
     decode, default → ownership → mutating webhooks → the kind's rules → validation → validating webhooks → store
 
@@ -11,25 +11,13 @@ is a Conflict only when the request named a resourceVersion). A write that chang
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sandbox.api import conversion, meta
+from sandbox.api import conversion, decoding, guards, meta
 from sandbox.api.calls import Call
-from sandbox.api.errors import (
-    ApiError,
-    Cause,
-    Why,
-    already_exists,
-    bad_request,
-    conflict,
-    forbidden,
-    invalid,
-    not_found,
-    plain_failure,
-)
+from sandbox.api.errors import ApiError, Cause, bad_request, conflict, invalid, not_found, plain_failure
 from sandbox.api.resources import Resource
 from sandbox.patch import apply, json_patch, managed, merge, strategic
 from sandbox.patch.errors import BadPatch, Conflicts, DoesNotApply, NotTyped
-from sandbox.schema import decode, defaults, validate
-from sandbox.schema.errors import SchemaError, StrictFailure, WrongType
+from sandbox.schema import defaults, validate
 from sandbox.store.records import Record
 
 if TYPE_CHECKING:
@@ -38,7 +26,7 @@ if TYPE_CHECKING:
 Obj = dict[str, Any]
 Make = Callable[[Obj], Obj]  # the stored object (in the version asked for) → the object wanted instead
 
-ATTEMPTS = 8
+ATTEMPTS = 8  # starts of a change whose object keeps moving
 
 
 class Written(NamedTuple):
@@ -68,23 +56,12 @@ async def create(
     duplicates: tuple[str, ...] = (),
 ) -> Written:
     """POST: create the object that the body describes."""
-    obj = _decoded(server, call, resource, value, duplicates=duplicates)
+    obj = decoding.body(server, call, resource, value, duplicates=duplicates)
     meta.refuse_resource_version(obj["metadata"])
     meta.settle_namespace(resource, obj["metadata"], namespace)
-    now = server.clock.timestamp()
-    node, strategy = server.catalog.node(resource), server.catalog.strategy(resource)
-    if node is not None:
-        entries = managed.track_update(
-            None,
-            obj,
-            node=node,
-            manager=call.manager,
-            api_version=resource.api_version,
-            now=now,
-            foreign=strategy.foreign(None),
-        )
-        _set_managed(obj, entries)
-    return await _create(server, call, resource, namespace, obj)
+    write = _Write(server, call, Target(resource, namespace, obj["metadata"].get("name") or ""))
+    write.track(obj, None)
+    return await _create(write, obj)
 
 
 async def update(
@@ -92,212 +69,139 @@ async def update(
 ) -> Written:
     """PUT: replace the object by what the body describes; some kinds are created where they are missing."""
     resource = target.resource
-    obj = _decoded(server, call, resource, value, duplicates=duplicates)
+    obj = decoding.body(server, call, resource, value, duplicates=duplicates)
+    metadata = obj["metadata"]
+    decoding.same_name(metadata, target.name)
+    meta.settle_namespace(resource, metadata, target.namespace)
     strategy = server.catalog.strategy(resource)
-    _same_name(obj["metadata"], target.name)
-    meta.settle_namespace(resource, obj["metadata"], target.namespace)
-    record = server.find(resource, target.namespace, target.name)
-    if record is None and strategy.put_creates and target.subresource is None:
-        obj["metadata"].pop("resourceVersion", None)
+    if server.find(resource, target.namespace, target.name) is None:
+        if not strategy.put_creates or target.subresource is not None:
+            raise not_found(resource, target.name)
+        metadata.pop("resourceVersion", None)
         return await create(server, call, resource, target.namespace, obj)
-    version, uid = obj["metadata"].get("resourceVersion"), obj["metadata"].get("uid")
-    if record is not None and uid and uid != record.obj["metadata"]["uid"]:
-        text = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {record.obj['metadata']['uid']}"
-        raise conflict(resource, target.name, text)
-    if record is not None and not version and not strategy.put_overwrites:
-        text = "Invalid value: 0: must be specified for an update"
-        raise invalid(resource, target.name, [Cause(Why.INVALID, "metadata.resourceVersion", text)])
-    return await _change(server, call, target, lambda old: _own_copy(obj), version=version)
+    if not strategy.put_overwrites:
+        guards.version_given(resource, metadata)
+
+    def fresh(old: Obj) -> Obj:  # a second attempt must not see what the first one filled in
+        return {**obj, "metadata": dict(metadata)}
+
+    return await _change(_Write(server, call, target), fresh)
 
 
 async def patch(server: "Server", call: Call, target: Target, patch_type: str, value: Any) -> Written:
     """PATCH with `patch_type` merge, json or strategic."""
     resource = target.resource
-    node = server.catalog.node(resource)
 
     def patched(old: Obj) -> Obj:
-        try:
-            if patch_type == "merge":
-                raw = merge.apply(old, value)
-            elif patch_type == "json":
-                raw = json_patch.apply(old, value)
-            else:
-                assert node is not None
-                raw = strategic.apply(node, old, value)
-        except BadPatch as error:
-            raise bad_request(error.message) from error
-        except DoesNotApply as error:
-            raise ApiError(422, "Invalid", error.message, details={}) from error
-        if not isinstance(raw, dict) or not isinstance(raw.get("metadata"), dict):
-            raise bad_request("the patched object is no object with metadata")
-        _same_name(raw["metadata"], target.name)
+        raw = _patched(server, resource, old, patch_type, value)
+        decoding.same_name(raw["metadata"], target.name)
         if raw["metadata"].get("namespace") != old["metadata"].get("namespace"):
             raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
-        return _decoded(server, call, resource, raw, patched=True)
+        return decoding.patched(server, call, resource, raw)
 
     version = None
     if patch_type != "json" and isinstance(value, dict) and isinstance(value.get("metadata"), dict):
         version = value["metadata"].get("resourceVersion")
-    return await _change(server, call, target, patched, version=version)
+    return await _change(_Write(server, call, target), patched, version=version)
 
 
-async def server_side_apply(server: "Server", call: Call, target: Target, value: Obj) -> Written:
+def _patched(server: "Server", resource: Resource, old: Obj, patch_type: str, value: Any) -> Obj:
+    node = server.catalog.node(resource)
+    try:
+        if patch_type == "merge":
+            raw = merge.apply(old, value)
+        elif patch_type == "json":
+            raw = json_patch.apply(old, value)
+        else:
+            assert node is not None  # custom resources take no strategic merge patches: 415 before this
+            raw = strategic.apply(node, old, value)
+    except BadPatch as error:
+        raise bad_request(error.message) from error
+    except DoesNotApply as error:
+        raise ApiError(422, "Invalid", error.message, details={}) from error
+    if not isinstance(raw, dict) or not isinstance(raw.get("metadata"), dict):
+        raise bad_request("the patched object is no object with metadata")
+    return raw
+
+
+async def server_side_apply(server: "Server", call: Call, target: Target, value: Any) -> Written:
     """PATCH with the apply type: merge by field ownership; creates what is missing (but not at a subresource)."""
     resource = target.resource
-    _check_applied(resource, target, value)
-    value = {**value, "metadata": {**(value.get("metadata") or {}), "name": target.name}}
+    value = decoding.applied(resource, target.name, value)
     meta.settle_namespace(resource, value["metadata"], target.namespace)
     version = value["metadata"].pop("resourceVersion", None)
+    write = _Write(server, call, target)
     if server.find(resource, target.namespace, target.name) is None:
         if target.subresource is not None:
             raise not_found(resource, target.name)
-        _namespace_open(server, resource, target.namespace, target.name)
-        merged = _merged(server, call, target, None, value)
-        merged["metadata"].pop("uid", None)
-        return await _create(server, call, resource, target.namespace, merged)
-    return await _change(
-        server, call, target, lambda old: _merged(server, call, target, old, value), version=version, applied=True
-    )
+        guards.namespace_open(server, resource, target.namespace, target.name)
+        return await _create(write, write.merged(None, value))
+    return await _change(write, lambda old: write.merged(old, value), version=version, applied=True)
 
 
-def _check_applied(resource: Resource, target: Target, value: Obj) -> None:
-    if not isinstance(value, dict):
-        raise bad_request("error decoding YAML: the applied object must be an object")
-    for key in ("apiVersion", "kind"):
-        if not value.get(key):
-            raise bad_request(f"invalid object type: Object '{'Kind' if key == 'kind' else 'apiVersion'}' is missing")
-    if (value["apiVersion"], value["kind"]) != (resource.api_version, resource.kind):
-        text = f"{value['apiVersion']}, Kind={value['kind']}"
-        raise bad_request(f"invalid object type: {text} does not match {resource.api_version}, Kind={resource.kind}")
-    metadata = value.get("metadata") or {}
-    if metadata.get("managedFields") is not None:
-        raise bad_request("metadata.managedFields must be nil")
-    _same_name(metadata, target.name, may_lack=True)
-
-
-def _merged(server: "Server", call: Call, target: Target, old: Obj | None, value: Obj) -> Obj:
-    resource = target.resource
-    node = server.catalog.node(resource)
-    if node is None:
-        raise plain_failure(f"no schema for {resource.api_version}, Kind={resource.kind}")
-    try:
-        merged = apply.server_side_apply(
-            old,
-            value,
-            node=node,
-            manager=call.manager,
-            api_version=resource.api_version,
-            force=call.force,
-            subresource=target.subresource,
-            now=server.clock.timestamp(),
-            foreign=server.catalog.strategy(resource).foreign(target.subresource),
-        )
-    except Conflicts as error:
-        causes = [Cause(*cause) for cause in error.causes]
-        raise ApiError(409, "Conflict", error.message, details={}, causes=causes) from error
-    except NotTyped as error:
-        raise plain_failure(error.message) from error
-    except BadPatch as error:
-        raise bad_request(error.message) from error
-    return _decoded(server, call, resource, merged, patched=True, validation="Ignore")
-
-
-async def _create(server: "Server", call: Call, resource: Resource, namespace: str | None, obj: Obj) -> Written:
-    name = obj["metadata"].get("name") or ""
-    _namespace_open(server, resource, namespace, name)
-    node, strategy = server.catalog.node(resource), server.catalog.strategy(resource)
-    context = server.context(call)
-    target = Target(resource, namespace, name)
-    mutated = await server.admission.mutate(call, target, obj, None)
-    if mutated is not obj:
-        obj = _decoded(server, call, resource, mutated, validation="Ignore")
+async def _create(write: "_Write", obj: Obj) -> Written:
+    server, call, resource, namespace = write.server, write.call, write.target.resource, write.target.namespace
+    guards.namespace_open(server, resource, namespace, write.target.name)
+    obj = await write.mutated(obj, None)
     metadata = obj["metadata"]
     meta.fill_in(metadata, now=server.clock.timestamp())
-    if call.dry_run:
-        metadata.pop("resourceVersion", None)
-    strategy.prepare_create(obj, context)
-    if node is not None:
-        defaults.apply(node, obj)
-    causes = []
-    if node is not None:
-        causes += [Cause(*found) for found in validate.validate(node, obj, old=None)]
-    causes += [Cause(*found) for found in strategy.validate(obj, context)]
-    _raise_for(resource, metadata.get("name", ""), causes)
-    await server.admission.validate(call, Target(resource, namespace, metadata["name"]), obj, None)
-    _refuse_taken(server, resource, namespace, metadata["name"])
-    _namespace_open(server, resource, namespace, metadata["name"])
-    problems = strategy.allocate(obj, None, context)
-    _raise_for(resource, metadata["name"], [Cause(*found) for found in problems])
+    write.prepare(obj, None)
+    write.check(obj, None)
+    write.target = Target(resource, namespace, metadata["name"])
+    await server.admission.validate(call, write.target, obj, None)
+    guards.name_free(server, resource, namespace, metadata["name"])
+    guards.namespace_open(server, resource, namespace, metadata["name"])
+    write.allocate(obj, None)
     if call.dry_run:
         return Written(obj, created=True)
     record = server.store.put(resource.storage, conversion.convert(obj, resource.storage_api_version))
     return Written(server.shown(resource, record), record, created=True)
 
 
-async def _change(
-    server: "Server", call: Call, target: Target, make: Make, *, version: str | None, applied: bool = False
-) -> Written:
+async def _change(write: "_Write", make: Make, *, version: str | None = None, applied: bool = False) -> Written:
+    """Change an object, again when it moved meanwhile. `version` is a precondition; `applied`: owners are settled."""
+    resource, namespace, name, _ = write.target
     for _ in range(ATTEMPTS):
-        record = server.find(target.resource, target.namespace, target.name)
+        record = write.server.find(resource, namespace, name)
         if record is None:
-            raise not_found(target.resource, target.name)
+            raise not_found(resource, name)
         if version and version != record.obj["metadata"]["resourceVersion"]:
-            raise conflict(target.resource, target.name)
-        written = await _attempt(server, call, target, make, record, applied=applied)
+            raise conflict(resource, name)
+        written = await _attempt(write, make, record, applied=applied)
         if written is not None:
             return written
-    raise conflict(target.resource, target.name)
+    raise conflict(resource, name)
 
 
-async def _attempt(
-    server: "Server", call: Call, target: Target, make: Make, record: Record, *, applied: bool
-) -> Written | None:
+async def _attempt(write: "_Write", make: Make, record: Record, *, applied: bool) -> Written | None:
     """Carry one change out; None when somebody else wrote the object in the meantime."""
-    resource, _, name, subresource = target
-    strategy, context = server.catalog.strategy(resource), server.context(call)
-    node = server.catalog.node(resource)
+    server, resource = write.server, write.target.resource
     old = server.shown(resource, record)
     obj = make(old)
-    _same_version(resource, name, obj, old)
-    meta.keep(obj["metadata"], old["metadata"])
-    strategy.prepare_update(obj, old, context, subresource=subresource)
-    if not applied and node is not None:
-        entries = managed.track_update(
-            old,
-            obj,
-            node=node,
-            manager=call.manager,
-            api_version=resource.api_version,
-            subresource=subresource,
-            now=server.clock.timestamp(),
-            foreign=strategy.foreign(subresource),
-        )
-        _set_managed(obj, entries)
-    mutated = await server.admission.mutate(call, target, obj, old)
+    guards.same_object(resource, obj["metadata"], record)
+    write.prepare(obj, old)
+    if not applied:
+        write.track(obj, old)
+    mutated = await write.mutated(obj, old)
     if mutated is not obj:
-        obj = _decoded(server, call, resource, mutated, validation="Ignore")
-        meta.keep(obj["metadata"], old["metadata"])
-        strategy.prepare_update(obj, old, context, subresource=subresource)
-    causes = [*meta.added_finalizers(obj["metadata"], old["metadata"])]
-    if node is not None:
-        causes += [Cause(*found) for found in validate.validate(node, obj, old=old)]
-    causes += [Cause(*found) for found in strategy.validate_update(obj, old, context, subresource=subresource)]
-    _raise_for(resource, name, causes)
-    await server.admission.validate(call, target, obj, old)
-    if server.find(resource, target.namespace, name) is not record:
+        obj = mutated
+        write.prepare(obj, old)
+    write.check(obj, old)
+    await server.admission.validate(write.call, write.target, obj, old)
+    if server.find(resource, write.target.namespace, write.target.name) is not record:
         return None
-    problems = strategy.allocate(obj, old, context)
-    _raise_for(resource, name, [Cause(*found) for found in problems])
+    write.allocate(obj, old)
     if managed.same_but_times(old, obj):
         return Written(old, record)
-    if call.dry_run:
+    if write.call.dry_run:
         return Written(obj)
-    return _store(server, resource, target, obj)
+    return _store(server, write.target, obj)
 
 
-def _store(server: "Server", resource: Resource, target: Target, obj: Obj) -> Written:
+def _store(server: "Server", target: Target, obj: Obj) -> Written:
+    """Store a changed object, or let it go when nothing holds it any more."""
+    resource, metadata = target.resource, obj["metadata"]
     stored = conversion.convert(obj, resource.storage_api_version)
-    metadata = obj["metadata"]
     if metadata.get("deletionTimestamp") and not metadata.get("deletionGracePeriodSeconds") and not held(obj):
         server.store.remove(resource.storage, target.namespace, target.name, last=stored)
         return Written(obj)
@@ -312,113 +216,93 @@ def held(obj: Obj) -> bool:
     return obj.get("kind") == "Namespace" and bool((obj.get("spec") or {}).get("finalizers"))
 
 
-def _own_copy(obj: Obj) -> Obj:
-    """A retried PUT must not see what its first attempt filled in."""
-    return {**obj, "metadata": dict(obj["metadata"])}
+class _Write:
+    """One write on its way: the steps that both roads share."""
 
+    def __init__(self, server: "Server", call: Call, target: Target) -> None:
+        self.server, self.call, self.target = server, call, target
+        self.node = server.catalog.node(target.resource)
+        self.strategy = server.catalog.strategy(target.resource)
+        self.context = server.context(call)
 
-def _decoded(
-    server: "Server",
-    call: Call,
-    resource: Resource,
-    value: Any,
-    *,
-    duplicates: tuple[str, ...] = (),
-    patched: bool = False,
-    validation: str | None = None,
-) -> Obj:
-    """Return the decoded and defaulted object; its warnings go to the call."""
-    value = _typed(resource, value)
-    node = server.catalog.node(resource)
-    if node is None:
-        return {**value, "metadata": dict(value.get("metadata") or {})}
-    try:
-        result = decode.decode(node, value, field_validation=validation or call.field_validation, duplicates=duplicates)
-    except (WrongType, StrictFailure) as error:
-        raise _refused(resource, value, error, patched=patched) from error
-    call.warnings += result.warnings
-    obj: Obj = result.obj
-    obj.setdefault("metadata", {})
-    defaults.apply(node, obj)
-    return obj
+    def track(self, obj: Obj, old: Obj | None) -> None:
+        """Note in managedFields what this write changes."""
+        if self.node is None:
+            return
+        subresource = self.target.subresource
+        entries = managed.track_update(
+            old,
+            obj,
+            node=self.node,
+            manager=self.call.manager,
+            api_version=self.target.resource.api_version,
+            subresource=subresource,
+            now=self.server.clock.timestamp(),
+            foreign=self.strategy.foreign(subresource),
+        )
+        obj["metadata"].pop("managedFields", None)
+        if entries:
+            obj["metadata"]["managedFields"] = entries
 
+    def merged(self, old: Obj | None, value: Obj) -> Obj:
+        """Return what applying `value` makes of `old`. Raises 409 for conflicts, 500 for what the schema lacks."""
+        resource, subresource = self.target.resource, self.target.subresource
+        if self.node is None:
+            raise plain_failure(f"no schema for {resource.api_version}, Kind={resource.kind}")
+        try:
+            found = apply.server_side_apply(
+                old,
+                value,
+                node=self.node,
+                manager=self.call.manager,
+                api_version=resource.api_version,
+                force=self.call.force,
+                subresource=subresource,
+                now=self.server.clock.timestamp(),
+                foreign=self.strategy.foreign(subresource),
+            )
+        except Conflicts as error:
+            causes = [Cause(*cause) for cause in error.causes]
+            raise ApiError(409, "Conflict", error.message, details={}, causes=causes) from error
+        except NotTyped as error:
+            raise plain_failure(error.message) from error
+        except BadPatch as error:
+            raise bad_request(error.message) from error
+        return decoding.patched(self.server, self.call, resource, found, validation="Ignore")
 
-def _typed(resource: Resource, value: Any) -> Obj:
-    """Return the body with kind and apiVersion, which built-in kinds may leave out; 400 when they are others."""
-    if not isinstance(value, dict):
-        raise bad_request(f"json: cannot unmarshal {type(value).__name__} into an object of kind {resource.kind}")
-    found = (value.get("apiVersion") or "", value.get("kind") or "")
-    if resource.custom and not found[1]:
-        raise bad_request("Object 'Kind' is missing in the body")
-    if resource.custom and not found[0]:
-        raise bad_request("Object 'apiVersion' is missing in the body")
-    api_version, kind = found[0] or resource.api_version, found[1] or resource.kind
-    if api_version != resource.api_version:
-        text = f"the API version in the data ({api_version}) does not match the expected API version"
-        raise bad_request(f"{text} ({resource.api_version})")
-    if kind != resource.kind:
-        text = f'{kind} in version "{resource.version}" cannot be handled as a {resource.kind}'
-        raise bad_request(f"{text}: converting ({api_version}.{kind}) to ({resource.api_version}.{resource.kind})")
-    metadata = value.get("metadata")
-    if metadata is not None and not isinstance(metadata, dict):
-        raise bad_request("json: cannot unmarshal metadata into an object of type ObjectMeta")
-    return {**value, "apiVersion": api_version, "kind": kind, "metadata": metadata or {}}
+    async def mutated(self, obj: Obj, old: Obj | None) -> Obj:
+        """Return the object as mutating webhooks leave it; the same one when they change nothing."""
+        found = await self.server.admission.mutate(self.call, self.target, obj, old)
+        if found is obj:
+            return obj
+        return decoding.patched(self.server, self.call, self.target.resource, found, validation="Ignore")
 
+    def prepare(self, obj: Obj, old: Obj | None) -> None:
+        """Let the kind fill in what the server decides, and put back what this endpoint does not write."""
+        if old is not None:
+            meta.keep(obj["metadata"], old["metadata"])
+            self.strategy.prepare_update(obj, old, self.context, subresource=self.target.subresource)
+            return
+        self.strategy.prepare_create(obj, self.context)
+        if self.node is not None:
+            defaults.apply(self.node, obj)
 
-def _refused(resource: Resource, value: Obj, error: SchemaError, *, patched: bool) -> ApiError:
-    if not patched:
-        return bad_request(error.message)
-    name = (value.get("metadata") or {}).get("name", "")
-    return invalid(resource, name, [Cause(Why.INVALID, "patch", f"Invalid value: {error.message}")])
+    def check(self, obj: Obj, old: Obj | None) -> None:
+        """Raise 422 with everything that is wrong."""
+        causes = [Cause(*e) for e in validate.validate(self.node, obj, old=old)] if self.node is not None else []
+        if old is None:
+            causes += [Cause(*e) for e in self.strategy.validate(obj, self.context)]
+        else:
+            causes += meta.added_finalizers(obj["metadata"], old["metadata"])
+            found = self.strategy.validate_update(obj, old, self.context, subresource=self.target.subresource)
+            causes += [Cause(*e) for e in found]
+        self._refuse(obj, causes)
 
+    def allocate(self, obj: Obj, old: Obj | None) -> None:
+        """Give the object what only one may have. Nothing may await between this and the store."""
+        self._refuse(obj, [Cause(*e) for e in self.strategy.allocate(obj, old, self.context)])
 
-def _set_managed(obj: Obj, entries: list[Obj]) -> None:
-    obj["metadata"].pop("managedFields", None)
-    if entries:
-        obj["metadata"]["managedFields"] = entries
-
-
-def _same_name(metadata: Obj, name: str, *, may_lack: bool = False) -> None:
-    found = metadata.get("name")
-    if not found and not may_lack:
-        raise bad_request("name must be provided")
-    if found and found != name:
-        raise bad_request(f"the name of the object ({found}) does not match the name on the URL ({name})")
-
-
-def _same_version(resource: Resource, name: str, obj: Obj, old: Obj) -> None:
-    """409 when a patch sets another resourceVersion, or another uid."""
-    version = obj["metadata"].get("resourceVersion")
-    if version and version != old["metadata"]["resourceVersion"]:
-        raise conflict(resource, name)
-    uid = obj["metadata"].get("uid")
-    if uid and uid != old["metadata"]["uid"]:
-        text = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['metadata']['uid']}"
-        raise conflict(resource, name, text)
-
-
-def _namespace_open(server: "Server", resource: Resource, namespace: str | None, name: str) -> None:
-    """404 without the namespace, 403 when it is terminating."""
-    if not resource.namespaced or namespace is None:
-        return
-    namespaces = server.resource("v1", "Namespace")
-    record = server.find(namespaces, None, namespace)
-    if record is None:
-        raise not_found(namespaces, namespace)
-    if record.obj["metadata"].get("deletionTimestamp"):
-        text = f"unable to create new content in namespace {namespace} because it is being terminated"
-        cause = Cause("NamespaceTerminating", "metadata.namespace", f"namespace {namespace} is being terminated")
-        raise forbidden(resource, name, text, causes=[cause])
-
-
-def _refuse_taken(server: "Server", resource: Resource, namespace: str | None, name: str) -> None:
-    record = server.find(resource, namespace, name)
-    if record is not None:
-        deleting = record.obj["metadata"].get("deletionTimestamp")
-        raise already_exists(resource, name, prefix="object is being deleted: " if deleting else "")
-
-
-def _raise_for(resource: Resource, name: str, causes: list[Cause]) -> None:
-    unique = list({(cause.reason, cause.field, cause.message): cause for cause in causes}.values())
-    if unique:
-        raise invalid(resource, name, unique)
+    def _refuse(self, obj: Obj, causes: list[Cause]) -> None:
+        unique = list(dict.fromkeys(causes))
+        if unique:
+            raise invalid(self.target.resource, obj["metadata"].get("name", ""), unique)
