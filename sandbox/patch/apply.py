@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sandbox.patch import typed, typing
+from sandbox.patch import merging, typed, typing
 from sandbox.patch.errors import BadPatch, Conflicts
 from sandbox.patch.fieldset import Set, difference, intersection, paths, union, without
 from sandbox.patch.managed import (
@@ -63,9 +63,9 @@ def server_side_apply(
     before = managers.get(who)
     wanted = without(typed.fields(node, applied), foreign)
     managers[who] = Owned(difference(wanted, STRIPPED), api_version, before.time if before else None)
-    merged = typed.merge(node, base, applied)
+    merged = merging.merge(node, base, applied)
     if before is not None:  # with the name and the like in `wanted`, or metadata would go with its last label
-        merged = typed.prune(node, merged, before.fields, union(wanted, _all(managers)))
+        merged = merging.prune(node, merged, before.fields, union(wanted, _all(managers)))
     managers = _settle(managers, who, base, merged, node=node, force=force, foreign=foreign)
     if merged != base and who in managers:
         managers[who] = Owned(managers[who].fields, api_version, now)

@@ -5,7 +5,7 @@ import copy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.patch import fieldset, managed, merge, strategic, typed
+from sandbox.patch import fieldset, managed, merge, merging, strategic, typed
 from sandbox.patch.errors import Conflicts
 from sandbox.schema import builtin
 
@@ -49,7 +49,7 @@ def test_a_forced_apply_is_there_as_it_was_applied(widget, one, other, last):
     fresh(widget).apply({"spec": one}, "alice")
     widget.apply({"spec": other}, "bob", force=True)
     result = widget.apply({"spec": last}, "alice", force=True)
-    assert typed.compare(widget.node, typed.merge(widget.node, result, {"spec": last}), result).modified == {}
+    assert typed.compare(widget.node, merging.merge(widget.node, result, {"spec": last}), result).modified == {}
     assert widget.owned("alice") == (typed.fields(widget.node, {"spec": last}) or None)
 
 
