@@ -79,6 +79,15 @@ async def test_patience_ends_and_the_error_keeps_the_servers_words(fake: tuple[F
     assert kube.requests["get"] == 5
 
 
+async def test_a_webhook_that_does_not_answer_is_not_waited_for_again_and_again(fake: tuple[FakeApi, Kube]) -> None:
+    api, kube = fake
+    message = 'Internal error occurred: failed calling webhook "sidecar.example.com": context deadline exceeded'
+    api.on("PATCH", POD_PATH, status(500, "InternalError", message))
+    with pytest.raises(errors.ServerBusy, match="failed calling webhook"):
+        await kube.apply(POD_OBJ, manager="meshflow")
+    assert kube.requests["apply"] == 2
+
+
 async def test_a_create_is_not_repeated_when_it_may_have_happened(fake: tuple[FakeApi, Kube]) -> None:
     api, kube = fake
     api.on("POST", "/api/v1/namespaces/shop/pods", reset, ok(POD_OBJ))

@@ -272,6 +272,14 @@ async def test_an_object_that_moves_to_another_set_is_not_pruned(kube: Kube, nam
     assert (await inventory.read(kube, one)).references == {both[0].reference}
 
 
+async def test_an_object_of_two_sets_is_pointed_out(kube: Kube, namespace: str) -> None:
+    one, other = f"{namespace}-one", f"{namespace}-other"
+    await plan_and_apply(kube, declared(config(namespace, "a", x="1")), one)
+    plan = await planner.plan(kube, declared(config(namespace, "a", x="1")), set_name=other)
+    (entry,) = plan.entries
+    assert (entry.action, entry.message) == (Action.UNCHANGED, f"the set {one} has it in its inventory too")
+
+
 async def test_an_object_made_anew_by_somebody_else_is_not_pruned(kube: Kube, namespace: str) -> None:
     both = declared(config(namespace, "a", x="1"), config(namespace, "b", x="1"))
     await plan_and_apply(kube, both, namespace)

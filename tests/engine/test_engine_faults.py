@@ -75,6 +75,8 @@ async def test_a_dry_run_that_gets_no_answer_is_unknown_and_not_unchanged(
     (entry,) = plan.entries
     assert entry.action.value == "unknown"
     assert "HTTP 503" in entry.message
+    with pytest.raises(errors.Temporary, match="cannot be compared now"):
+        applier.check(declared(config_map(namespace, "a", x="2")), plan)
 
 
 async def test_a_cluster_that_does_not_list_fails_the_plan_as_temporary(

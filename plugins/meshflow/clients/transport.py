@@ -29,6 +29,7 @@ CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
 LONGEST_WAIT = 30.0
 ATTEMPTS = 5
+WEBHOOK_ATTEMPTS = 2
 
 _NETWORK_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
 
@@ -90,7 +91,7 @@ class Transport:
             try:
                 return await self._send_once(request, accept)
             except Temporary as error:
-                if attempt == ATTEMPTS or not _may_repeat(request, error):
+                if attempt == _patience(error) or not _may_repeat(request, error):
                     raise
                 await self._pause(attempt, error)
         raise AssertionError("the loop either returns or raises")
@@ -145,8 +146,13 @@ class Transport:
         if error.retry_after is not None:
             seconds = error.retry_after + 0.1 * self._jitter()
         seconds = min(seconds, LONGEST_WAIT)
-        log.warning("%s; attempt %d of %d failed, next in %.1f s", error, attempt, ATTEMPTS, seconds)
+        log.warning("%s; attempt %d of %d failed, next in %.1f s", error, attempt, _patience(error), seconds)
         await self._sleep(seconds)
+
+
+def _patience(error: Temporary) -> int:
+    """How many attempts are made. An admission webhook that does not answer may use up its whole timeout each time."""
+    return WEBHOOK_ATTEMPTS if "failed calling webhook" in str(error) else ATTEMPTS
 
 
 def _may_repeat(request: Request, error: Temporary) -> bool:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from meshflow.clients.kube import Kube
 from meshflow.engine import inventory
 from meshflow.engine.planner import MANAGER, learn_definitions
-from meshflow.errors import Conflict, PruneRefused, Rejected, Stale
+from meshflow.errors import Conflict, PruneRefused, Rejected, ServerBusy, Stale
 from meshflow.objects import order
 from meshflow.objects.parsing import Desired
 from meshflow.objects.reference import Reference
@@ -41,8 +41,9 @@ async def begin(
 ) -> None:
     """Check that the plan may be applied, then record every object of it in the inventory, before the first write.
 
-    Raises Stale (other objects than planned), Conflict, Rejected (entries `unknown`), PruneRefused (over budget, unless
-    `allow_prune`: a person approved). Writes nothing when all objects are in the inventory already.
+    Raises Stale (other objects than planned), Conflict, Rejected (entries `unknown`; ServerBusy when waiting may mend
+    all of them), PruneRefused (over budget, unless `allow_prune`: a person approved). Writes nothing when all objects
+    are in the inventory already.
     """
     check(desired, plan, allow_prune=allow_prune)
     present = await inventory.read(kube, plan.set_name)
@@ -65,6 +66,10 @@ def check(desired: Iterable[Desired], plan: Plan, *, allow_prune: bool = False) 
             fields=[(change.manager or "", change.path) for entry in conflicts for change in entry.changes],
         )
     unknown = plan.having(Action.UNKNOWN)
+    if unknown and all(entry.retriable for entry in unknown):
+        raise ServerBusy(
+            f"{len(unknown)} objects of {plan.set_name} cannot be compared now: {_told(unknown)}", status=503
+        )
     if unknown:
         raise Rejected(f"{len(unknown)} objects of {plan.set_name} could not be compared: {_told(unknown)}", status=422)
     if plan.prune_refusal and not allow_prune:

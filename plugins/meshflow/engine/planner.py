@@ -21,7 +21,7 @@ from meshflow.clients.kube import Kube
 from meshflow.engine import inventory, reading
 from meshflow.engine.inventory import Inventory
 from meshflow.engine.verdicts import Verdicts
-from meshflow.errors import Conflict, InvalidInput, MeshflowError, NotFound
+from meshflow.errors import Conflict, InvalidInput, MeshflowError, NotFound, Temporary
 from meshflow.objects import order
 from meshflow.objects.parsing import Desired
 from meshflow.objects.reference import Obj, Reference
@@ -65,6 +65,7 @@ async def plan(
         verdicts=verdicts or Verdicts(),
         context=ignore.Context.of([*(item.obj for item in desired), *live.values()]),
         coming=_coming(desired, live),
+        elsewhere=_elsewhere(inventories, set_name),
     )
     limit = asyncio.Semaphore(reading.CONCURRENCY)
 
@@ -109,6 +110,7 @@ class _Look:
     verdicts: Verdicts
     context: ignore.Context
     coming: frozenset[tuple[str, str]]
+    elsewhere: Mapping[Reference, str]
 
     async def entry(self, item: Desired, live: Obj | None) -> Entry:
         declared = prepare.prepared(item.obj)
@@ -119,18 +121,25 @@ class _Look:
             item.reference,
             Action.UNCHANGED,
             origin=item.origin,
+            message=self._shared(item.reference),
             uid=metadata.get("uid"),
             resource_version=metadata.get("resourceVersion"),
         )
         if metadata.get("deletionTimestamp"):
             waits = ", ".join(metadata.get("finalizers") or ()) or "its grace period"
-            return _unknown(base, f"is being deleted since {metadata['deletionTimestamp']} and waits for {waits}")
+            told = f"is being deleted since {metadata['deletionTimestamp']} and waits for {waits}"
+            return replace(base, action=Action.UNKNOWN, message=told, retriable=True)
         left = ignore.left_to_others(declared, live, self.context, manager=self.manager, rules=self.rules)
         base = replace(base, leave=tuple(paths.text(one.path) for one in left))
         sent = ignore.without(declared, base.leave)
         if self._as_declared(sent, live) or self._known(sent, live):
             return base
         return await self._ask(base, sent, live)
+
+    def _shared(self, reference: Reference) -> str:
+        """Two sets that declare one object take each other's fields away at every run: better said than wondered at."""
+        other = self.elsewhere.get(reference)
+        return f"the set {other} has it in its inventory too" if other else ""
 
     def _as_declared(self, sent: Obj, live: Obj) -> bool:
         own = ownership.ours(ownership.owners(live), self.manager)
@@ -151,9 +160,9 @@ class _Look:
         try:
             await self.kube.apply(declared, manager=self.manager, dry_run=True)
         except NotFound as error:
-            return _unknown(entry, f"{error}. Apply what defines it first")
+            return replace(entry, action=Action.UNKNOWN, message=f"{error}. Apply what defines it first")
         except MeshflowError as error:
-            return _unknown(entry, str(error))
+            return _unknown(entry, error)
         return entry
 
     def _comes_first(self, reference: Reference) -> str:
@@ -168,7 +177,7 @@ class _Look:
         except Conflict as conflict:
             return await self._in_conflict(base, sent, live, conflict)
         except MeshflowError as error:
-            return _unknown(base, str(error))
+            return _unknown(base, error)
         return await self._differing(base, sent, live, after)
 
     async def _differing(self, base: Entry, sent: Obj, live: Obj, after: Obj) -> Entry:
@@ -176,7 +185,8 @@ class _Look:
         differing = changes.between(live, after)
         moved = "" if differing else changes.ownership_changes(live, after, self.manager)
         if differing or moved:
-            return replace(base, action=Action.CONFIGURE, changes=differing, message=moved)
+            message = "; ".join(part for part in (moved, base.message) if part)
+            return replace(base, action=Action.CONFIGURE, changes=differing, message=message)
         self.verdicts.remember(**_verdict(sent, live))
         return base
 
@@ -185,7 +195,7 @@ class _Look:
         try:
             after = await self.kube.apply(sent, manager=self.manager, dry_run=True, force=True)
         except MeshflowError as error:
-            return _unknown(base, str(error))
+            return _unknown(base, error)
         differing = changes.between(await self._same_age(live, after), after)
         message = managers.conflict_message(conflict.fields)
         if self.takeover:
@@ -227,6 +237,13 @@ def _pruned(
     return entries
 
 
+def _elsewhere(inventories: Mapping[str, Inventory], set_name: str) -> dict[Reference, str]:
+    """Which other set has an object in its inventory."""
+    return {
+        reference: name for name, other in inventories.items() if name != set_name for reference in other.references
+    }
+
+
 def _coming(desired: Iterable[Desired], live: Mapping[Reference, Obj]) -> frozenset[tuple[str, str]]:
     """(group, kind) of definitions, and ("namespace", name), that the set declares and the cluster lacks."""
     found = set()
@@ -262,8 +279,8 @@ def _verdict(sent: Obj, live: Obj) -> dict[str, str]:
     }
 
 
-def _unknown(entry: Entry, message: str) -> Entry:
-    return replace(entry, action=Action.UNKNOWN, message=message)
+def _unknown(entry: Entry, error: MeshflowError) -> Entry:
+    return replace(entry, action=Action.UNKNOWN, message=str(error), retriable=isinstance(error, Temporary))
 
 
 def _version(obj: Obj) -> str:

@@ -57,6 +57,7 @@ class Entry:
 
     `leave` holds paths of fields that are declared but belong to someone else by a rule (plan/ignore.py): they are
     left out of what is written. `takeover` says that the write forces its way over the other managers in `changes`.
+    `retriable` says of an `unknown` that planning again may do: the server was busy, the object is being deleted.
     `uid` and `resource_version` are those of the live object that was compared, None where there is none.
     """
 
@@ -67,6 +68,7 @@ class Entry:
     message: str = ""
     leave: tuple[str, ...] = ()
     takeover: bool = False
+    retriable: bool = False
     uid: str | None = None
     resource_version: str | None = None
 
@@ -146,6 +148,7 @@ def _entry_to_json(entry: Entry) -> dict[str, Any]:
         "message": entry.message,
         "leave": list(entry.leave),
         "takeover": entry.takeover,
+        "retriable": entry.retriable,
         "uid": entry.uid,
         "resource_version": entry.resource_version,
     }
@@ -160,6 +163,7 @@ def _entry_from_json(data: Mapping[str, Any]) -> Entry:
         message=data["message"],
         leave=tuple(data["leave"]),
         takeover=data["takeover"],
+        retriable=data["retriable"],
         uid=data["uid"],
         resource_version=data["resource_version"],
     )
