@@ -35,7 +35,6 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "flagger_canary_total": ("gauge", "Canaries in a namespace."),
     "flagger_canary_status": ("gauge", "Last analysis: 0 running, 1 successful, 2 failed."),
     "flagger_canary_weight": ("gauge", "Weight of a destination in the VirtualService."),
-    "flagger_canary_duration_seconds": ("histogram", "Time that analyses take."),
     "flagger_canary_metric_analysis": ("gauge", "Last value of each metric of an analysis."),
     "flagger_canary_successes_total": ("counter", "Analyses that ended well."),
     "flagger_canary_failures_total": ("counter", "Analyses that failed."),

@@ -13,6 +13,7 @@ from sandbox.network import Network
 from sandbox.standins.flagger.operator import Operator
 from sandbox.standins.flagger.options import Options
 from sandbox.standins.flagger.recorder import Recorder
+from sandbox.standins.flagger.spec import Canary
 from tests.sandbox.fake_cluster import FakeClient, Obj
 
 
@@ -407,6 +408,7 @@ async def test_deletion_gives_the_target_back(world: World) -> None:
     assert world.object("Canary", "web")["metadata"]["finalizers"] == ["finalizer.flagger.app"]
     world.object("Canary", "web")["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     await world.flagger.on_canary("MODIFIED", await world._canary())
+    await world.clock.advance(10)
     assert world.object("Deployment", "web")["spec"]["replicas"] == 2
     assert world.object("Canary", "web")["metadata"]["finalizers"] == []
     assert world.events()[-2:] == ["Terminating canary web.weather", "Terminated canary web.weather"]
@@ -445,3 +447,16 @@ async def test_flagger_shows_status_and_weights_in_its_metrics(world: World) -> 
     assert samples["flagger_canary_status", "web", "weather"] == 0
     assert samples["flagger_canary_weight", "weather", "web"] == 60
     assert samples["flagger_canary_metric_analysis", "request-success-rate", "web", "weather"] == 100
+
+
+async def test_a_canary_that_cannot_be_read_harms_no_other(world: World) -> None:
+    """A duration that is none ends neither the watch nor the jobs of the others."""
+    broken = canary(metrics=[{"name": "request-duration", "interval": "soon"}])
+    broken["metadata"]["name"] = "broken"
+    await world.client.create(broken)
+    await world.install()
+    await world.flagger.on_canary("ADDED", Canary(broken))
+    world.flagger.schedule()
+    await world.clock.advance(1)
+    assert list(world.flagger._jobs) == [("weather", "web")]
+    world.flagger._jobs["weather", "web"][1].cancel()

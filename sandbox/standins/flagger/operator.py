@@ -34,7 +34,7 @@ Key = tuple[str, str]  # namespace, name
 log = logging.getLogger(__name__)
 CONTROL_LOOP = 10.0  # seconds between two looks at which jobs there should be
 LEAST_TICK = 0.9  # real seconds between two ticks at any speed: Prometheus must see two samples in between
-REVERT_TRIES = 5  # looks at a target that is being given back
+REVERT_TRIES, REVERT_AGAIN = 5, 3.0  # looks at a target that is being given back, and the seconds in between
 
 
 class Operator:
@@ -49,6 +49,7 @@ class Operator:
         self.events = Events(client, clock)
         self._canaries: dict[Key, Canary] = {}
         self._jobs: dict[Key, tuple[float, asyncio.Task[None]]] = {}
+        self._endings: dict[Key, asyncio.Task[None]] = {}  # Canaries that are being reverted
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -57,8 +58,8 @@ class Operator:
                 group.create_task(self._follow())
                 group.create_task(self._schedule())
         finally:
-            for _, job in self._jobs.values():
-                job.cancel()
+            for task in [*(job for _, job in self._jobs.values()), *self._endings.values()]:
+                task.cancel()
             self._jobs.clear()
 
     async def _follow(self) -> None:
@@ -77,12 +78,15 @@ class Operator:
             self._canaries.pop(key, None)
             return
         finalizer = FINALIZER in (canary.obj["metadata"].get("finalizers") or ())
+        if canary.obj["metadata"].get("deletionTimestamp"):
+            self._canaries.pop(key, None)
+            if canary.reverts and finalizer and key not in self._endings:
+                self._endings[key] = asyncio.create_task(self._end(key, canary))
+            return
+        if not _is_sound(canary):
+            return
+        self._canaries[key] = canary
         try:
-            if canary.obj["metadata"].get("deletionTimestamp"):
-                if canary.reverts and finalizer:
-                    await self.finalise(canary)
-                return
-            self._canaries[key] = canary
             if not (canary.obj.get("status") or {}).get("conditions"):
                 await self.ledger.initialise(canary)
             if canary.reverts != finalizer:
@@ -240,17 +244,26 @@ class Operator:
             if problem := await self._call(hook, document):
                 log.warning("canary %s: event webhook %s: %s", canary, hook.name, problem)
 
-    async def finalise(self, canary: Canary) -> None:
-        """Revert a deleted Canary's work, then let it go."""
+    async def _end(self, key: Key, canary: Canary) -> None:
+        """Revert a deleted Canary's work, as often as it takes."""
+        while True:
+            try:
+                await self._finalise(canary)
+                break
+            except (ApiError, Trouble) as error:
+                log.warning("canary %s cannot be finalised yet: %s", canary, error)
+                await self.clock.sleep(REVERT_AGAIN)
+        del self._endings[key]
+
+    async def _finalise(self, canary: Canary) -> None:
         if phase_of(canary.obj.get("status") or {}) != Phase.TERMINATING:
             await self.ledger.enter(canary, Phase.TERMINATING)
             await self.say(canary, f"Terminating canary {canary}")
-        self._canaries.pop((canary.namespace, canary.name), None)
         await self.world.revert(canary)
         for _ in range(REVERT_TRIES):
             if (await self.world.target_readiness(canary)).problem is None:
                 break
-            await self.clock.sleep(3.0)
+            await self.clock.sleep(REVERT_AGAIN)
         await self.world.revert_routes(canary)
         await self.ledger.set_finalizer(canary, present=False)
         await self.say(canary, f"Terminated canary {canary}")
@@ -264,3 +277,13 @@ class Operator:
         if provider not in ("istio", "kubernetes"):
             raise Trouble(f"provider {provider} is not simulated, only istio and kubernetes are")
         return bool(provider == "istio")
+
+
+def _is_sound(canary: Canary) -> bool:
+    """Whether the analysis can be read; one that cannot is left alone, and the log says why."""
+    try:
+        canary.analysis  # noqa: B018 - read once, for the error
+    except (ValueError, KeyError, TypeError) as error:
+        log.warning("canary %s is left alone, its analysis cannot be read: %s", canary, error)
+        return False
+    return True

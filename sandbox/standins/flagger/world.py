@@ -126,18 +126,20 @@ class World:
             iterations=int(current.get("iterations") or 0),
             changed=await self._changed(canary, current),
             primary=await self.primary_readiness(canary),
-            canary=await self._canary_readiness(canary),
+            canary=await self.target_readiness(canary),
             routes=await self._routes(canary, meshed=meshed),
             meshed=meshed,
         )
 
     async def primary_readiness(self, canary: Canary) -> Readiness:
+        """Whether the primary is rolled out, in the words of Flagger's events."""
         found = await self._readiness(canary, canary.primary, canary.analysis.primary_ready)
         return found._replace(
             problem=found.problem and f"{canary.primary}.{canary.namespace} not ready: {found.problem}"
         )
 
-    async def _canary_readiness(self, canary: Canary) -> Readiness:
+    async def target_readiness(self, canary: Canary) -> Readiness:
+        """Whether the target is rolled out, in the words of Flagger's events."""
         found = await self._readiness(canary, canary.target, canary.analysis.canary_ready)
         name = f"canary deployment {canary.target}.{canary.namespace}"
         return found._replace(problem=found.problem and f"{name} not ready: {found.problem}")
@@ -191,9 +193,6 @@ class World:
             await self.client.update({**live, "spec": json.loads(annotations[routes.LAST_APPLIED])["spec"]})
         elif live and routes.ORIGINAL in annotations:
             await self.client.update({**live, "spec": json.loads(annotations[routes.ORIGINAL])})
-
-    async def target_readiness(self, canary: Canary) -> Readiness:
-        return await self._canary_readiness(canary)
 
     async def _changed(self, canary: Canary, current: Obj) -> bool:
         applied = current.get("lastAppliedSpec")
