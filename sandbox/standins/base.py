@@ -78,7 +78,7 @@ class StandIn:
         """The Deployment is available; may raise, and is then tried again."""
 
     async def asleep(self) -> None:
-        """The Deployment is no longer available, or its template changed. What `spawn` started has ended."""
+        """The Deployment is no longer available, its template changed, or `awake` failed; `spawn`ed work has ended."""
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` until it ends or the stand-in sleeps. An error in it is logged, and ends only itself."""
@@ -116,6 +116,7 @@ class Supervisor:
         self.running: dict[Key, _Running] = {}
         self._services: dict[Key, Obj] = {}
         self._failed: dict[Key, asyncio.Task[None]] = {}
+        self._endings: set[asyncio.Task[None]] = set()  # outlive a cancelled watch: they close sockets
 
     async def run(self) -> None:
         """Watch until cancelled; then everything sleeps."""
@@ -128,13 +129,17 @@ class Supervisor:
                 task.cancel()
             for key in list(self.running):
                 await self._lay_to_rest(key)
+            await asyncio.gather(*self._endings)
 
     async def _follow(
         self, api_version: str, kind: str, handle: Callable[[str, Obj], Coroutine[Any, Any, None]]
     ) -> None:
         events: AsyncIterator[tuple[str, Obj]] = self.client.watch(api_version, kind)
         async for change, obj in events:
-            await handle(change, obj)
+            try:
+                await handle(change, obj)
+            except Exception:
+                log.exception("stand-ins: %s %s/%s", kind, *_key(obj))
 
     async def on_deployment(self, change: str, deployment: Obj) -> None:
         """One event of the watch on Deployments."""
@@ -169,9 +174,12 @@ class Supervisor:
         standin = kind(self.around, deployment)
         try:
             await standin.awake(deployment)
+        except asyncio.CancelledError:
+            self._end(standin)
+            raise
         except Exception as error:  # noqa: BLE001 - outermost: a stand-in that cannot start is tried again
             log.warning("%s of %s/%s cannot start yet: %s", kind.__name__, *key, error)
-            await standin.end_tasks()
+            await asyncio.shield(self._end(standin))
             self._failed[key] = asyncio.create_task(self._wake_later(key))
             return
         self.running[key] = _Running(standin, deployment["spec"]["template"], apps=standin.apps())
@@ -192,8 +200,17 @@ class Supervisor:
             return
         for service, port in running.served:
             self.around.network.unregister(key[0], service, port)
-        await running.standin.end_tasks()
-        await running.standin.asleep()
+        await asyncio.shield(self._end(running.standin))
+
+    def _end(self, standin: StandIn) -> asyncio.Task[None]:
+        async def end() -> None:
+            await standin.end_tasks()
+            await standin.asleep()
+
+        task = asyncio.create_task(end())
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+        return task
 
     def _register(self, key: Key) -> None:
         running = self.running[key]
