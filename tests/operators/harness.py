@@ -104,6 +104,7 @@ def fire(trigger: Any, *, seconds: float = 30) -> Any:
                     return event.payload
         finally:
             await hub_of("default").close()
+            await asyncio.sleep(0.01)  # aiohttp's connections close a turn of the loop later
 
     return asyncio.run(first())
 

@@ -1,0 +1,167 @@
+"""What differs, how it is told, what is made of it, and its repair."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+
+from meshflow import errors
+from meshflow.gates.model import Verdict, Verdicts
+from meshflow.objects.reference import Reference
+from meshflow.operators import drift
+from meshflow.operators.apply import Apply
+from meshflow.operators.drift import Detect, Drifted, Judge, Remediate, describe
+from meshflow.operators.plan import PlanTask
+from meshflow.operators.render import Render
+from meshflow.plan.model import Action, Change, Entry
+from tests.operators.harness import Run, World
+
+WEB = Reference("apps", "Deployment", "weather", "web")
+PASSED = {"gate": "mtls", "result": "pass", "reason": "as declared", "numbers": {}}
+
+
+@pytest.fixture
+def declared(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Two applied objects; the gates about the mesh's meaning are fine."""
+
+    async def fine(*_: Any) -> Verdicts:
+        return Verdicts.of([Verdict.from_json(PASSED)])
+
+    monkeypatch.setattr(drift, "_meaning", fine)
+    world.phase("istio", [world.config("a", colour="red"), world.config("b")])
+    run = rendered(Run("before"))
+    run.execute(PlanTask(task_id="plan", cluster="default"))
+    run.execute(Apply(task_id="apply", bundle="istio", cluster="default"))
+    return world
+
+
+def rendered(run: Run) -> Run:
+    run.execute(Render(task_id="render", bundles=["istio"], cluster="default"))
+    return run
+
+
+def detect(run: Run) -> Any:
+    return rendered(run).execute(Detect(task_id="detect", cluster="default"))
+
+
+def remediate(run: Run) -> Any:
+    return run.execute(Remediate(task_id="remediate", cluster="default"))
+
+
+def judge(run: Run) -> Any:
+    return run.execute(Judge(task_id="judge", cluster="default"))
+
+
+def path(world: World, name: str) -> str:
+    return f"/api/v1/namespaces/{world.namespace}/configmaps/{name}"
+
+
+def test_a_cluster_as_declared_has_no_drift(declared: World) -> None:
+    run, before = Run(), declared.writes()
+    assert detect(run)["drift"] == []
+    assert judge(run) == {"verdict": "no drift"}
+    assert declared.writes() == before
+
+
+def test_a_field_changed_by_hand_is_told_with_both_values_and_who_wrote_it(declared: World) -> None:
+    declared.cluster.merge(path(declared, "a"), {"data": {"colour": "green"}}, manager="kubectl-edit")
+    (line,) = detect(Run())["drift"]
+    assert line.startswith(f"istio: ConfigMap/{declared.namespace}/a ")
+    assert "data.colour: 'green' → 'red' (written by kubectl-edit at 20" in line
+
+
+def test_a_deleted_object_is_drift(declared: World) -> None:
+    declared.cluster.delete(path(declared, "b"))
+    run = Run()
+    (line,) = detect(run)["drift"]
+    assert f"ConfigMap/{declared.namespace}/b create" in line
+    with pytest.raises(Drifted, match=r"1 findings: istio: ConfigMap/.*/b create"):
+        judge(run)
+
+
+def test_repair_writes_what_is_declared_and_nothing_else(declared: World) -> None:
+    declared.cluster.merge(path(declared, "a"), {"data": {"colour": "green"}}, manager="kubectl-edit")
+    declared.cluster.delete(path(declared, "b"))
+    run = Run(remediate=True)
+    detect(run)
+    writes = remediate(run)["writes"]
+    assert writes == {f"ConfigMap/{declared.namespace}/a": "configure", f"ConfigMap/{declared.namespace}/b": "create"}
+    assert judge(run) == {"verdict": "repaired, 2 objects written"}
+    assert (declared.live("configmaps", "a") or {})["data"] == {"colour": "red"}
+    assert detect(Run("afterwards"))["drift"] == []
+
+
+def test_repair_is_off_unless_asked_for(declared: World) -> None:
+    with pytest.raises(AirflowSkipException, match="remediate is off"):
+        remediate(rendered(Run()))
+
+
+def test_a_dry_run_repairs_nothing(declared: World) -> None:
+    declared.cluster.delete(path(declared, "b"))
+    before, run = declared.writes(), Run(remediate=True, dry_run=True)
+    detect(run)
+    with pytest.raises(AirflowSkipException, match="dry run"):
+        remediate(run)
+    assert declared.writes() == before
+
+
+def test_a_repair_that_did_not_hold_is_a_finding(declared: World) -> None:
+    run = Run(remediate=True)
+    detect(run)
+    remediate(run)
+    declared.cluster.delete(path(declared, "b"))
+    with pytest.raises(Drifted, match="/b create"):
+        judge(run)
+
+
+def judged(report: dict[str, Any]) -> str:
+    run = Run()
+    run.xcoms["detect", "return_value"] = {"drift": [], "unknown": [], "gates": [], **report}
+    with pytest.raises(Drifted) as failure:
+        judge(run)
+    return str(failure.value)
+
+
+def test_what_could_not_be_compared_is_not_fine() -> None:
+    assert "1 findings: istio: ConfigMap/x/y: the server refused" in judged(
+        {"unknown": ["istio: ConfigMap/x/y: the server refused"]}
+    )
+
+
+@pytest.mark.parametrize("result", ["fail", "inconclusive", "error"])
+def test_a_gate_that_did_not_pass_is_a_finding(result: str) -> None:
+    gate = {**PASSED, "result": result, "reason": "weather/web accepts plaintext"}
+    assert f"mtls {result}: weather/web accepts plaintext" in judged({"gates": [gate]})
+
+
+def test_a_long_list_of_findings_is_cut_and_counted() -> None:
+    said = judged({"drift": [f"line {number}" for number in range(60)]})
+    assert said.startswith("60 findings: line 0; ")
+    assert "and 10 more" in said
+    assert "line 50" not in said
+
+
+def test_drift_is_not_tried_again() -> None:
+    assert issubclass(Drifted, errors.Permanent)
+
+
+def test_a_line_names_the_first_five_fields_and_counts_the_others() -> None:
+    changes = tuple(Change(f"spec.{name}", 1, 2) for name in "abcdefg")
+    line = describe(Entry(WEB, Action.CONFIGURE, changes))
+    assert line.startswith("Deployment/weather/web configure spec.a: 1 → 2, ")
+    assert line.endswith("and 2 more fields")
+
+
+def test_a_line_says_who_wrote_the_present_value_and_when() -> None:
+    change = Change("spec.replicas", 3, 2, manager="kubectl-scale", time="2026-01-01T00:00:00Z")
+    assert "3 → 2 (written by kubectl-scale at 2026-01-01T00:00:00Z)" in describe(
+        Entry(WEB, Action.CONFIGURE, (change,))
+    )
+
+
+def test_an_object_without_changed_fields_has_its_message() -> None:
+    assert (
+        describe(Entry(WEB, Action.CREATE, message="does not exist")) == "Deployment/weather/web create does not exist"
+    )

@@ -1,0 +1,256 @@
+"""A release, from the request to its outcome, and who owns the image meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from meshflow import errors
+from meshflow.operators.apply import Apply
+from meshflow.operators.drift import Detect
+from meshflow.operators.plan import PlanTask
+from meshflow.operators.render import Render
+from meshflow.operators.rollout import AcceptRequest, Follow, SetImage, full_image
+from tests.operators.harness import Run, World, deployment
+
+REPOSITORY = "ghcr.io/acme/web"
+CANARY = {
+    "apiVersion": "flagger.app/v1beta1",
+    "kind": "Canary",
+    "metadata": {"name": "web"},
+    "spec": {
+        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+        "service": {"port": 80},
+        "analysis": {"interval": "10s", "threshold": 2, "maxWeight": 50, "stepWeight": 25},
+    },
+}
+Push = Callable[[str], str]
+
+
+@pytest.fixture
+def push(world: World) -> Push:
+    """Push a tag of the service's image; returns the image by digest."""
+
+    def pushed(tag: str) -> str:
+        found = world.cluster.control("POST", "push", {"image": f"{REPOSITORY}:{tag}"})
+        return f"{REPOSITORY}@{found['digest']}"
+
+    return pushed
+
+
+@pytest.fixture
+def service(world: World, push: Push) -> World:
+    """A service `web` whose manifest starts from tag 1."""
+    push("1")
+    world.phases["istio"] = {"sources": []}
+    world.service("web", [deployment("web", world.namespace, image=f"{REPOSITORY}:1")])
+    return world
+
+
+def request(run: Run) -> Any:
+    return run.execute(AcceptRequest(task_id="request", service="web", cluster="default"))
+
+
+def plan(run: Run) -> Any:
+    run.execute(Render(task_id="render", bundles=["service-web"], cluster="default"))
+    return run.execute(PlanTask(task_id="plan", request_task="request", cluster="default"))
+
+
+def apply(run: Run) -> Any:
+    return run.execute(
+        Apply(task_id="apply", bundle="service-web", request_task="request", wait=False, cluster="default")
+    )
+
+
+def release(run: Run) -> Any:
+    return run.execute(SetImage(task_id="release", service="web", cluster="default"))
+
+
+def follow(run: Run) -> Any:
+    return run.execute(Follow(task_id="follow", service="web", cluster="default"))
+
+
+def rollout(run: Run) -> Any:
+    """All tasks of the DAG that write or wait."""
+    request(run)
+    plan(run)
+    apply(run)
+    release(run)
+    return follow(run)
+
+
+def image(world: World) -> str:
+    live = world.live("apps/v1/deployments", "web")
+    assert live
+    return str(live["spec"]["template"]["spec"]["containers"][0].get("image"))
+
+
+def owners(world: World) -> set[str]:
+    """The managers that own the image of the container `main`."""
+    live = world.live("apps/v1/deployments", "web")
+    assert live
+    path = ("f:spec", "f:template", "f:spec", "f:containers", 'k:{"name":"main"}')
+    found = set()
+    for entry in live["metadata"]["managedFields"]:
+        fields = entry["fieldsV1"]
+        for step in path:
+            fields = fields.get(step, {})
+        if "f:image" in fields:
+            found.add(entry["manager"])
+    return found
+
+
+def test_a_first_installation_starts_from_the_manifests_image_by_digest(service: World, push: Push) -> None:
+    outcome = rollout(Run("first"))
+    assert outcome["outcome"] == "succeeded"
+    assert image(service) == push("1")
+    assert owners(service) == {"meshflow-release"}
+
+
+def test_a_second_release_changes_the_image_and_nothing_else(service: World, push: Push) -> None:
+    rollout(Run("first"))
+    pinned, run = push("2"), Run("second", image="2", reason="better", requested_by="bob")
+    assert request(run)["pinned"] == pinned
+    assert plan(run)["changed"] is False
+    assert apply(run)["writes"] == {}
+    release(run)
+    assert image(service) == pinned
+    assert follow(run)["outcome"] == "succeeded"
+    assert owners(service) == {"meshflow-release"}
+
+
+def test_a_run_that_died_between_apply_and_release_is_finished_by_the_next(service: World, push: Push) -> None:
+    died = Run("died")
+    request(died)
+    plan(died)
+    apply(died)
+    assert image(service) == push("1")
+    outcome = rollout(Run("next"))
+    assert outcome["outcome"] == "succeeded"
+    assert (image(service), owners(service)) == (push("1"), {"meshflow-release"})
+
+
+def test_the_manifests_never_take_the_image_away_while_only_they_own_it(service: World, push: Push) -> None:
+    died = Run("died")
+    request(died)
+    plan(died)
+    apply(died)
+    again = Run("manifests-only")
+    again.xcoms["request", "return_value"] = {"pinned": None, "release_id": "", "image": None}
+    assert plan(again)["changed"] is False
+    apply(again)
+    assert image(service) == push("1")
+
+
+def test_a_repeated_release_writes_nothing_new(service: World, push: Push) -> None:
+    rollout(Run("first"))
+    push("2")
+    run = Run("second", image="2")
+    request(run)
+    release(run)
+    generation = (service.live("apps/v1/deployments", "web") or {})["metadata"]["generation"]
+    release(run)  # the task again, as after a crash
+    live = service.live("apps/v1/deployments", "web") or {}
+    assert live["metadata"]["generation"] == generation
+
+
+def test_a_drift_check_never_takes_a_release_back(service: World, push: Push) -> None:
+    rollout(Run("first"))
+    pinned, run = push("2"), Run("second", image="2")
+    rollout(run)
+    check = Run("check")
+    check.execute(Render(task_id="render", bundles=["service-web"], cluster="default"))
+    report = check.execute(Detect(task_id="detect", cluster="default"))
+    assert report["drift"] == []
+    assert image(service) == pinned
+
+
+def test_what_runs_already_is_not_released_again(service: World, push: Push) -> None:
+    rollout(Run("first", image="1"))
+    before = service.writes()
+    run = Run("second", image="1")
+    request(run)
+    plan(run)
+    apply(run)
+    assert release(run) is None
+    assert service.writes() == before
+    assert follow(run)["outcome"] == "skipped"
+
+
+def test_without_an_image_the_manifests_alone_are_applied(service: World) -> None:
+    rollout(Run("first"))
+    run = Run("second")
+    assert request(run)["pinned"] is None
+    assert release(run) is None
+    assert follow(run)["outcome"] == "skipped"
+
+
+def test_what_the_primary_runs_already_is_not_released_again(service: World, push: Push) -> None:
+    canary = {**CANARY, "metadata": {"name": "web", "namespace": service.namespace}}
+    service.service("web", [deployment("web", service.namespace, image=f"{REPOSITORY}:1"), canary])
+    first = Run("first")
+    request(first)
+    plan(first)
+    apply(first)
+    assert release(first)["canary"] == "web"
+    primary = deployment("web-primary", service.namespace, image=push("1"))
+    service.cluster.create(f"/apis/apps/v1/namespaces/{service.namespace}/deployments", primary)
+    run = Run("second", image="1")
+    request(run)
+    assert release(run) is None
+
+
+def test_the_canary_before_the_first_write_is_remembered_for_a_retry(service: World, push: Push) -> None:
+    canary = {**CANARY, "metadata": {"name": "web", "namespace": service.namespace}}
+    service.service("web", [deployment("web", service.namespace, image=f"{REPOSITORY}:1"), canary])
+    first = Run("first")
+    request(first)
+    plan(first)
+    apply(first)
+    release(first)
+    push("2")
+    status = {"phase": "Succeeded", "lastAppliedSpec": "aaa", "lastPromotedSpec": "aaa", "canaryWeight": 0}
+    path = f"/apis/flagger.app/v1beta1/namespaces/{service.namespace}/canaries/web/status"
+    status |= {"failedChecks": 0, "iterations": 0}
+    service.cluster.merge(path, {"status": status}, manager="flagger")
+    run = Run("second", image="2")
+    request(run)
+    before = release(run)["release"]
+    service.cluster.merge(path, {"status": {"lastAppliedSpec": "bbb"}}, manager="flagger")
+    again = release(run)["release"]
+    assert before == again
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("2.0", f"{REPOSITORY}:2.0"),
+        ("sha256:" + "a" * 64, f"{REPOSITORY}@sha256:" + "a" * 64),
+        ("ghcr.io/other/web:3", "ghcr.io/other/web:3"),
+        ("localhost:5000/web@sha256:" + "b" * 64, "localhost:5000/web@sha256:" + "b" * 64),
+    ],
+)
+def test_a_person_may_name_a_tag_a_digest_or_the_whole_image(asked: str, found: str) -> None:
+    assert full_image(asked, repository=f"{REPOSITORY}:1") == found
+
+
+def test_an_unknown_tag_is_one_sentence_and_changes_nothing(service: World) -> None:
+    before, run = service.writes(), Run(image="no-such-tag")
+    with pytest.raises(errors.NotFound, match="no-such-tag"):
+        request(run)
+    assert service.writes() == before
+    assert "no-such-tag" in run.failure("request")
+
+
+def test_an_unknown_service_is_one_sentence_with_the_known_ones(service: World) -> None:
+    run = Run()
+    with pytest.raises(errors.InvalidInput, match=r"no such service.*Known are web"):
+        run.execute(AcceptRequest(task_id="request", service="wbe", cluster="default"))
+
+
+def test_a_registry_that_does_not_answer_is_worth_another_try(service: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHFLOW_REGISTRY_MIRROR", "http://127.0.0.1:9")
+    with pytest.raises(errors.Unreachable, match="127.0.0.1:9"):
+        request(Run(image="1"))
