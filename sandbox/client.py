@@ -113,9 +113,10 @@ class Client:
             for seen in watch.initial():
                 assert seen.record is not None
                 yield str(seen.change), self.server.shown(resource, seen.record)
-            async for seen in watch.events():
-                assert seen.record is not None
-                yield str(seen.change), self.server.shown(resource, seen.record)
+            while (batch := await watch.batch()) is not None:
+                for seen in batch:
+                    assert seen.record is not None
+                    yield str(seen.change), self.server.shown(resource, seen.record)
         finally:
             watch.close()
         raise no_such_resource()

@@ -88,8 +88,7 @@ class Cluster:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._definitions.close()
-        for listener in (self._listener, *self._mirrors.values()):
-            await listener.stop()
+        await asyncio.gather(*(listener.stop() for listener in (self._listener, *self._mirrors.values())))
         await self.registry.notifier.close()
         await self.network.close()
 

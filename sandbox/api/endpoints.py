@@ -1,6 +1,6 @@
 """The verbs over HTTP: from a Request about a resource to its Reply."""
 
-import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -178,19 +178,22 @@ async def _single(chunk: bytes) -> AsyncIterator[bytes]:
 async def _events(
     server: "Server", watch: watching.Watch, options: watching.Options, encoder: shapes.WatchEncoder
 ) -> AsyncIterator[bytes]:
-    every = watching.BOOKMARK_EVERY if options.bookmarks else None
+    """Yield the lines of a watch: what is there, then each change, and bookmarks where they are wanted."""
+    deadline = time.monotonic() + options.timeout
     try:
-        async with asyncio.timeout(options.timeout):
-            initial = watch.initial()
-            if initial:
-                yield b"".join(encoder.event(seen) for seen in initial)
-            if options.initial_bookmark:
-                yield encoder.event(watching.Seen(watching.BOOKMARK, None, watch.version, initial_end=True))
-            async for seen in watch.events(bookmark_every=every):
-                yield encoder.event(seen)
-    except TimeoutError:
-        if options.bookmarks:
-            yield encoder.event(watching.Seen(watching.BOOKMARK, None, watch.version))
+        first = [encoder.event(seen) for seen in watch.initial()]
+        if options.initial_bookmark:
+            first.append(encoder.event(watching.Seen(watching.BOOKMARK, None, watch.version, initial_end=True)))
+        if first:
+            yield b"".join(first)
+        while (left := deadline - time.monotonic()) > 0:
+            batch = await watch.batch(pause=min(left, watching.BOOKMARK_EVERY))
+            if batch is None:
+                return
+            if batch:
+                yield b"".join(encoder.event(seen) for seen in batch)
+            elif options.bookmarks:
+                yield encoder.event(watching.Seen(watching.BOOKMARK, None, watch.version))
     except ApiError as error:
         yield encoder.error(error)
     finally:

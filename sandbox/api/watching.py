@@ -6,7 +6,7 @@ A version that the log no longer holds is an `Expired` before the first event; t
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sandbox.api.calls import Query, boolean, integer
@@ -68,14 +68,16 @@ def options(query: Query) -> Options:
 
 
 class Watch:
-    """An open watch. Make it, iterate `events`, and `close` it; events are kept from the moment it is made.
+    """An open watch. Make it, ask for each `batch`, and `close` it; events are kept from the moment it is made.
 
     Raises `store.Expired` at once when the version is too old.
     """
 
     def __init__(self, server: "Server", resource: Resource, selected: Selected, version: int | None) -> None:
         self._selected = selected
-        self._waiting: deque[Event | ApiError | None] = deque()
+        self._waiting: deque[Event | None] = deque()
+        self._ended = False
+        self._error: ApiError | None = None
         self._more = asyncio.Event()
         store = server.store
         shelf = store.shelf(resource.storage)
@@ -98,31 +100,41 @@ class Watch:
 
     def end(self, error: ApiError | None = None) -> None:
         """Let the iteration end after what is waiting, with `error` where there is one."""
-        self._waiting.append(error)
-        self._more.set()
+        self._error = error
+        self._hear(None)
 
     def initial(self) -> list[Seen]:
         """Return what was there when the watch began, as ADDED."""
         return self._first
 
-    async def events(self, *, bookmark_every: float | None = None) -> AsyncIterator[Seen]:
-        """Yield events as they come; with `bookmark_every` a bookmark after so many quiet seconds."""
+    async def batch(self, *, pause: float | None = None) -> list[Seen] | None:
+        """Return the events that came since the last batch; [] after `pause` real seconds without any.
+
+        None is the end. Raises what `end` was given, once all events before it were returned.
+        """
         while True:
-            while self._waiting:
-                event = self._waiting.popleft()
-                if event is None:
-                    return
-                if isinstance(event, ApiError):
-                    raise event
-                self.version = event.version
-                if event.version > self._after and (seen := self._view(event)) is not None:
-                    yield seen
+            waiting, self._waiting = self._waiting, deque()
+            if seen := list(self._views(waiting)):
+                return seen
+            if self._ended:
+                if self._error is not None:
+                    raise self._error
+                return None
             self._more.clear()
             try:
-                await asyncio.wait_for(self._more.wait(), bookmark_every)
+                await asyncio.wait_for(self._more.wait(), pause)
             except TimeoutError:
                 self.version = max(self.version, self._store.version)
-                yield Seen(BOOKMARK, None, self.version)
+                return []
+
+    def _views(self, waiting: Iterable[Event | None]) -> Iterator[Seen]:
+        for event in waiting:
+            if event is None:
+                self._ended = True
+                return
+            self.version = event.version
+            if event.version > self._after and (seen := self._view(event)) is not None:
+                yield seen
 
     def _hear(self, event: Event | None) -> None:
         self._waiting.append(event)

@@ -50,19 +50,17 @@ async def test_a_watch_ends_with_the_error_that_a_fault_gives_it(api: Any) -> No
     watch = watching.Watch(api.server, resource, lambda obj: True, None)
     await api.config("a")
     watch.end(errors.expired("on request"))
-    events = watch.events()
-    assert (await anext(events)).change == "ADDED"
+    assert [seen.change for seen in await watch.batch() or []] == ["ADDED"]
     with pytest.raises(ApiError, match="on request"):
-        await anext(events)
+        await watch.batch()
 
 
-async def test_a_quiet_watch_gets_bookmarks_of_the_present_version(api: Any) -> None:
+async def test_a_quiet_watch_keeps_up_with_the_present_version(api: Any) -> None:
     resource = api.server.resource("v1", "Pod")
     watch = watching.Watch(api.server, resource, lambda obj: True, None)
     await api.config("elsewhere")
-    async for event in watch.events(bookmark_every=0.01):
-        assert (event.change, event.version) == ("BOOKMARK", api.server.store.version)
-        break
+    assert await watch.batch(pause=0.01) == []
+    assert watch.version == api.server.store.version
     watch.close()
 
 
