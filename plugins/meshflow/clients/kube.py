@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 from urllib.parse import quote
 
-from meshflow.clients import discovery, statuses
+from meshflow.clients import answers, discovery, statuses
+from meshflow.clients.answers import Event, Listing, Response
 from meshflow.clients.statuses import Expired, Subject
 from meshflow.clients.transport import Request, Transport
-from meshflow.errors import InvalidInput, NotFound, Rejected, Unreachable
+from meshflow.errors import InvalidInput, NotFound
 from meshflow.objects.kinds import Kind, Kinds
 from meshflow.objects.reference import Obj, Reference, group_of
 
@@ -26,32 +27,6 @@ __all__ = ["Event", "Expired", "Kube", "Listing", "Response", "kube_from_config"
 _PATCHES = {"merge": "application/merge-patch+json", "json": "application/json-patch+json"}
 _WATCH_GRACE = 15
 """Seconds that a watch may be silent beyond the timeout that the server was asked for."""
-
-
-class Listing(NamedTuple):
-    """All items of a list, kind and apiVersion filled in, and the resourceVersion to watch from."""
-
-    items: list[Obj]
-    resource_version: str
-
-
-class Event(NamedTuple):
-    """One event of a watch: ADDED, MODIFIED, DELETED or BOOKMARK."""
-
-    type: str
-    obj: Obj
-
-
-class Response(NamedTuple):
-    """What a service behind the API server's proxy answered; header names are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        """The decoded body. ValueError when it is no JSON."""
-        return json.loads(self.body)
 
 
 class Kube:
@@ -90,7 +65,7 @@ class Kube:
         subject = self._subject("get", kind, reference.namespace, reference.name)
         request = Request("GET", kind.path(reference.namespace, reference.name), subject)
         answer = await self._transport.send(request, accept=(404,))
-        return None if answer.status == 404 else _object(answer.body)
+        return None if answer.status == 404 else answers.decoded(answer.body)
 
     async def list(
         self,
@@ -119,7 +94,7 @@ class Kube:
         while True:
             params = {**selectors, "limit": str(page) if page else "", "continue": token}
             answer = await self._transport.send(Request("GET", kind.path(namespace), subject, params=_params(params)))
-            listing = _object(answer.body)
+            listing = answers.decoded(answer.body)
             for item in listing.get("items") or ():
                 items.append({"apiVersion": kind.api_version, "kind": kind.kind, **item})
             metadata = listing.get("metadata", {})
@@ -152,7 +127,7 @@ class Kube:
         request = Request("GET", kind.path(namespace), subject, params=_params(params), seconds=timeout + _WATCH_GRACE)
         async with self._transport.stream(request) as lines:
             async for line in lines:
-                yield _event(line, kind, subject)
+                yield answers.event(line, kind, subject)
 
     # Writing
 
@@ -180,7 +155,7 @@ class Kube:
             headers={"Content-Type": "application/apply-patch+yaml"},
             body=obj,
         )
-        return _object((await self._transport.send(request)).body)
+        return answers.decoded((await self._transport.send(request)).body)
 
     async def create(self, obj: Obj, *, manager: str = "meshflow") -> Obj:
         """POST of one object. Rejected with status 409 when it exists."""
@@ -189,7 +164,7 @@ class Kube:
         subject = self._subject("create", kind, namespace, obj["metadata"].get("name"))
         params = _params({"fieldManager": manager, "fieldValidation": "Strict"})
         request = Request("POST", kind.path(namespace), subject, params=params, body=obj, idempotent=False)
-        return _object((await self._transport.send(request)).body)
+        return answers.decoded((await self._transport.send(request)).body)
 
     async def patch(
         self,
@@ -211,7 +186,7 @@ class Kube:
             body=patch,
             idempotent=type == "merge",
         )
-        return _object((await self._transport.send(request)).body)
+        return answers.decoded((await self._transport.send(request)).body)
 
     async def delete(self, reference: Reference, *, uid: str | None = None, propagation: str = "Background") -> bool:
         """Ask for the deletion; False when there was nothing to delete.
@@ -307,14 +282,14 @@ class Kube:
         review = Kind("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", False)
         body = {"apiVersion": review.api_version, "kind": review.kind, "spec": {"resourceAttributes": attributes}}
         request = Request("POST", review.path(), self._subject("create", review), body=body)
-        answer = _object((await self._transport.send(request)).body)
+        answer = answers.decoded((await self._transport.send(request)).body)
         return bool(answer.get("status", {}).get("allowed"))
 
     async def version(self) -> str:
         """The server's version, such as `v1.36.0`. The cheapest way to see that it answers."""
         subject = Subject("get", "version", None, None, self.cluster, self._transport.host)
         answer = await self._transport.send(Request("GET", "/version", subject))
-        return str(_object(answer.body).get("gitVersion", "unknown"))
+        return str(answers.decoded(answer.body).get("gitVersion", "unknown"))
 
     async def _kind_in(self, obj: Obj) -> Kind:
         version = obj["apiVersion"].rpartition("/")[2]
@@ -342,32 +317,6 @@ async def kube_from_config(
         yield Kube(api_client, cluster=cluster)
     finally:
         await api_client.close()
-
-
-def _event(line: bytes, kind: Kind, subject: Subject) -> Event:
-    """One line of a watch. An ERROR event is raised as what it says: 410 is Expired."""
-    try:
-        event = json.loads(line)
-    except ValueError as error:
-        raise Unreachable(
-            f"{subject.cluster}: a watch broke off in the middle of an event", target=subject.host
-        ) from error
-    obj = event["object"]
-    if event["type"] == "ERROR":
-        raise statuses.error_of(int(obj.get("code") or 500), json.dumps(obj).encode(), subject)
-    return Event(event["type"], {"apiVersion": kind.api_version, "kind": kind.kind, **obj})
-
-
-def _object(body: bytes) -> Obj:
-    try:
-        decoded = json.loads(body)
-    except ValueError as error:
-        raise Rejected(
-            "the server's answer is no JSON; is the address that of a Kubernetes API?", status=200
-        ) from error
-    if not isinstance(decoded, dict):
-        raise Rejected("the server's answer is no object; is the address that of a Kubernetes API?", status=200)
-    return decoded
 
 
 def _selectors(labels: str | None, fields: str | None) -> dict[str, str]:
