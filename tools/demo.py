@@ -106,7 +106,7 @@ class Story:
 
     def bad_release(self) -> None:
         """data-analysis gets an image that fails a fifth of its requests, and is rolled back."""
-        self.push(BAD_TAG, error_rate=0.2, latency_p99="900ms")
+        self.push(BAD_TAG, error_rate=0.2, latency_p99=900.0)
         outcome = self.release("data-analysis", BAD_TAG, expected="rolled_back")
         weights = self.stack.cluster.weights(NAMESPACE, "data-analysis")
         if weights.get("data-analysis-primary") != 100:
@@ -136,11 +136,11 @@ class Story:
         self.say("check_drift with Repair: mTLS is STRICT again", style="green")
         self.rows.append(Row("check_drift (repair)", "repaired", "PeerAuthentication/istio-system/default", seconds))
 
-    def push(self, tag: str, *, error_rate: float = 0.0, latency_p99: str = "120ms") -> dict[str, Any]:
+    def push(self, tag: str, *, error_rate: float = 0.0, latency_p99: float = 120.0) -> dict[str, Any]:
         """An image of the sandbox's registry whose pods will behave so."""
         body = {"image": f"{PODINFO}:{tag}", "error_rate": error_rate, "latency_p99": latency_p99}
         pushed: dict[str, Any] = self.stack.cluster.control("POST", "push", body)
-        self.say(f"pushed {PODINFO}:{tag} ({error_rate:.0%} errors, p99 {latency_p99})")
+        self.say(f"pushed {PODINFO}:{tag} ({error_rate:.0%} errors, p99 {latency_p99:.0f} ms)")
         return pushed
 
     def release(self, service: str, tag: str, *, expected: str) -> Row:

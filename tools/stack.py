@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,13 @@ from tools.cluster_api import ClusterApi
 from tools.processes import Process, ProcessError, free_ports, stop_all
 
 ROOT = Path(__file__).resolve().parent.parent
-AIRFLOW_PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+AIRFLOW_PARTS: Mapping[str, tuple[str, ...]] = {
+    "api-server": (),
+    "scheduler": ("--skip-serve-logs",),  # its own log server would listen on all addresses; ours does it for all
+    "dag-processor": (),
+    "triggerer": ("--skip-serve-logs",),
+}
+LOG_SERVER = ("-m", "uvicorn", "--factory", "airflow.utils.serve_logs.log_server:get_app", "--host", "127.0.0.1")
 USER = "admin"
 
 
@@ -27,7 +34,7 @@ class Stack:
     def __init__(self, home: Path, *, speed: float = 10.0, root: Path = ROOT) -> None:
         self.home, self.speed, self.root = home, speed, root
         self.password = secrets.token_urlsafe(9)
-        self.port, self._log_port, self._trigger_port = free_ports(3)
+        self.port, self._log_port = free_ports(2)
         self.parts: dict[str, Process] = {}
         self.sandbox: dict[str, Any] = {}
         self.env = self._base_env()
@@ -62,6 +69,7 @@ class Stack:
         """Database, then the four processes; returns when the API answers and every DAG is known."""
         self._write_login()
         self.run(self._airflow("db", "migrate"))
+        self._start("log-server", [sys.executable, *LOG_SERVER, "--port", str(self._log_port)])
         for part in AIRFLOW_PARTS:
             self.start_part(part)
         self.parts["api-server"].until(self._api_is_up, seconds=90)
@@ -70,7 +78,7 @@ class Stack:
 
     def start_part(self, part: str) -> None:
         """One of Airflow's processes, also again after it was killed."""
-        self._start(part, self._airflow(part))
+        self._start(part, self._airflow(part, *AIRFLOW_PARTS[part]))
 
     def run(self, command: list[str]) -> str:
         """Run to the end; ProcessError with the output when it fails."""
@@ -150,6 +158,11 @@ class Stack:
         }
 
 
+def loopback() -> str:
+    """The host name that this Airflow goes by."""
+    return "127.0.0.1"
+
+
 def airflow_settings(stack: Stack) -> dict[str, str]:
     """Airflow tuned for one small machine: what is not said here is Airflow's default."""
     settings = {
@@ -167,14 +180,14 @@ def airflow_settings(stack: Stack) -> dict[str, str]:
         "API__BASE_URL": stack.url,
         "API_AUTH__JWT_SECRET": secrets.token_hex(32),
         "API__SECRET_KEY": secrets.token_hex(32),
+        "CORE__HOSTNAME_CALLABLE": "tools.stack.loopback",  # where the log server is asked
+        "LOGGING__WORKER_LOG_SERVER_PORT": str(stack._log_port),
+        "LOGGING__TRIGGER_LOG_SERVER_PORT": str(stack._log_port),
         "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{stack.airflow_home / 'airflow.db'}",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
         "SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "3",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
-        "LOGGING__WORKER_LOG_SERVER_PORT": str(stack._log_port),
-        "TRIGGERER__TRIGGER_LOG_SERVER_PORT": str(stack._trigger_port),
-        "LOGGING__TRIGGER_LOG_SERVER_PORT": str(stack._trigger_port),
         "USAGE_DATA_COLLECTION__ENABLED": "False",
     }
     return {f"AIRFLOW__{key}": value for key, value in settings.items()}

@@ -14,6 +14,9 @@ from meshflow.clients import door as doors
 from meshflow.clients.door import Door
 from meshflow.clients.kube import Response
 
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
+"""With the charset on purpose: kubernetes_asyncio drops the body of the bare content type."""
+
 
 class SessionDoor:
     """A door through which every request takes the cookies of one login."""
@@ -40,8 +43,7 @@ class SessionDoor:
 
 async def by_form(door: Door, path: str, fields: Mapping[str, str]) -> SessionDoor:
     """Log in by a form, as Kiali wants it (`token`). Raises Unauthorized when it is refused."""
-    body = urlencode(fields).encode()
-    return await _login(door, path, body, "application/x-www-form-urlencoded")
+    return await _login(door, path, urlencode(fields).encode(), FORM)
 
 
 async def by_json(door: Door, path: str, fields: Mapping[str, str]) -> SessionDoor:
