@@ -185,6 +185,13 @@ async def test_a_denial_by_admission_is_no_missing_permission(fake: tuple[FakeAp
         await kube.apply(POD_OBJ, manager="meshflow")
 
 
+async def test_an_exceeded_quota_is_no_missing_permission(fake: tuple[FakeApi, Kube]) -> None:
+    api, kube = fake
+    api.on("PATCH", POD_PATH, status(403, "Forbidden", 'pods "web" is forbidden: exceeded quota: small'))
+    with pytest.raises(errors.Rejected, match="exceeded quota"):
+        await kube.apply(POD_OBJ, manager="meshflow")
+
+
 async def test_a_terminating_namespace_is_worth_waiting_for(fake: tuple[FakeApi, Kube]) -> None:
     api, kube = fake
     causes = [{"reason": "NamespaceTerminating", "message": "namespace shop is being terminated"}]

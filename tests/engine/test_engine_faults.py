@@ -133,6 +133,14 @@ async def test_a_wait_that_ends_in_vain_says_what_it_waited_for(hasty: Kube, nam
     assert len(caught.value.waiting_for) == 1
 
 
+async def test_the_end_of_a_wait_in_vain_says_what_the_pods_say(hasty: Kube, namespace: str, faults: Any) -> None:
+    faults("pods", namespace=namespace, changes={"pull_error": "no such tag"})
+    desired = declared(deployment(namespace))
+    await plan_and_apply(hasty, desired, namespace)
+    with pytest.raises(errors.WaitExpired, match=r"pod web-\S+: container main: \w*Image\w*.*\(and 1 more pods\)"):
+        await waiting.until_healthy(hasty, [item.reference for item in desired], seconds=1)
+
+
 async def test_followers_of_many_objects_share_one_watch_per_kind(hasty: Kube, namespace: str) -> None:
     desired = declared(*(config_map(namespace, f"c{number}", x="1") for number in range(30)), service(namespace))
     await plan_and_apply(hasty, desired, namespace)

@@ -84,12 +84,11 @@ def _forbidden(answer: Mapping[str, Any], subject: Subject, message: str, detail
     if any(cause.get("reason") == "NamespaceTerminating" for cause in _causes(answer)):
         return ServerBusy(f"{detail}. Wait until the namespace is gone, then run again", status=403)
     account = _ACCOUNT.search(message)
-    if account is None and "forbidden" not in message.lower():
+    if account is None:  # a quota, Pod Security or a webhook says 403 too, and no permission would help
         return Rejected(f"{detail} (HTTP 403)", status=403)
-    who = f"user {account['user']}" if account else "our account"
     return Forbidden(
-        f"{subject.cluster}: {who} may not {subject.verb} {subject.resource}{subject.where}"
-        f"{'' if account else f': {message}'}. Grant that permission to the account of this cluster's connection"
+        f"{subject.cluster}: user {account['user']} may not {subject.verb} {subject.resource}{subject.where}. "
+        "Grant that permission to the account of this cluster's connection"
     )
 
 

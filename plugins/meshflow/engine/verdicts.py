@@ -20,22 +20,28 @@ class Verdicts:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._known: dict[str, list[str]] = _load(path) if path else {}
+        self._used: set[str] = set()
 
     def unchanged(self, *, uid: str, resource_version: str, digest: str) -> bool:
         """Whether exactly this was found unchanged before."""
-        return self._known.get(uid) == [resource_version, digest]
+        known = self._known.get(uid) == [resource_version, digest]
+        if known:
+            self._used.add(uid)
+        return known
 
     def remember(self, *, uid: str, resource_version: str, digest: str) -> None:
         """A dry-run found this unchanged; what was known of the object before is forgotten."""
         self._known[uid] = [resource_version, digest]
+        self._used.add(uid)
 
     def save(self) -> None:
-        """Write the file, whole or not at all."""
+        """Write the verdicts that were used since they were read, whole or not at all; the others are outdated."""
         if self._path is None:
             return
+        used = {uid: verdict for uid, verdict in self._known.items() if uid in self._used}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         partial = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        partial.write_text(json.dumps(self._known, sort_keys=True), encoding="utf-8")
+        partial.write_text(json.dumps(used, sort_keys=True), encoding="utf-8")
         partial.replace(self._path)
 
 

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 
 from meshflow.clients.kube import Kube
 from meshflow.clients.watch import WatchHub
-from meshflow.engine import reading
+from meshflow.engine import explaining, reading
 from meshflow.errors import Degraded, WaitExpired
 from meshflow.health import judge
 from meshflow.health.judge import Summary
@@ -46,12 +46,15 @@ async def for_health(kube: Kube, references: Sequence[Reference], *, seconds: fl
 async def until_healthy(kube: Kube, references: Sequence[Reference], *, seconds: float) -> None:
     """Return when every object is current; Degraded or WaitExpired, naming what it waited for, after `seconds`."""
     summary = await for_health(kube, references, seconds=seconds)
+    if summary.done:
+        return
+    why = "".join(f"; {reference}: {told}" for reference, told in (await explaining.explain(kube, references)).items())
     if summary.failed:
         raise Degraded(
-            f"{len(summary.broken)} objects are broken: {'; '.join(summary.broken[:5])}", objects=summary.broken
+            f"{len(summary.broken)} objects are broken: {'; '.join(summary.broken[:5])}{why}", objects=summary.broken
         )
-    if not summary.done:
-        raise WaitExpired(
-            f"After {seconds:.0f} s still waiting for {len(summary.waiting)} objects: {'; '.join(summary.waiting[:5])}",
-            waiting_for=summary.waiting,
-        )
+    raise WaitExpired(
+        f"After {seconds:.0f} s still waiting for {len(summary.waiting)} objects: "
+        f"{'; '.join(summary.waiting[:5])}{why}",
+        waiting_for=summary.waiting,
+    )
