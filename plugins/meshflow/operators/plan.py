@@ -104,7 +104,7 @@ async def plan_one(
     rules = mesh.phases.get(name)
     objects = rendered.objects
     if bundle.startswith(bundles.SERVICE_PREFIX):
-        objects = await _service_objects(kube, bundle, objects, request or {})
+        objects = await _service_objects(kube, mesh, bundle, objects, request or {})
     plan = await planner.plan(
         kube,
         objects,
@@ -117,15 +117,12 @@ async def plan_one(
 
 
 async def _service_objects(
-    kube: Kube, bundle: str, objects: tuple[Desired, ...], request: Mapping[str, Any]
+    kube: Kube, mesh: settings.Mesh, bundle: str, objects: tuple[Desired, ...], request: Mapping[str, Any]
 ) -> tuple[Desired, ...]:
-    from meshflow.engine import releasing
+    from meshflow.operators import ways
 
-    target = releasing.workload(bundle.removeprefix(bundles.SERVICE_PREFIX), objects)
-    live = await kube.get(target.reference)
-    return releasing.without_released(
-        objects, target, live, pinned=request.get("pinned"), release_id=request.get("release_id", "")
-    )
+    way = ways.of(mesh, bundle.removeprefix(bundles.SERVICE_PREFIX), objects)
+    return await way.desired(kube, objects, pinned=request.get("pinned"), release_id=request.get("release_id", ""))
 
 
 def summary(plan: Plan) -> str:
