@@ -29,6 +29,7 @@ def run(dag_id: str, *, task_id: str | None = None) -> TriggerDagRunOperator:
             "approve": "{{ params.approve }}",
             "requested_by": "bootstrap_mesh",
         },
+        retries=0,  # the tasks of that run retry by themselves; its failure is the answer
         wait_for_completion=True,
         deferrable=True,
         poke_interval=1,

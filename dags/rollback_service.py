@@ -26,7 +26,13 @@ with DAG(
         doc=__doc__,
         tags=("rollout", "rollback"),
         params={
-            "service": Param(SERVICES[0] if SERVICES else "", type="string", enum=SERVICES or [""], title="Service"),
+            "service": Param(
+                SERVICES[0] if SERVICES else "",
+                type="string",
+                enum=SERVICES or [""],
+                title="Service",
+                description="The service that goes back.",
+            ),
             "image": Param(
                 "",
                 type="string",
@@ -43,14 +49,8 @@ with DAG(
     rollout = TriggerDagRunOperator(
         task_id="rollout",
         trigger_dag_id="rollout_{{ params.service }}",
-        conf={
-            "cluster": "{{ params.cluster }}",
-            "dry_run": "{{ params.dry_run }}",
-            "approve": "{{ params.approve }}",
-            "image": "{{ ti.xcom_pull(task_ids='choose')['image'] }}",
-            "reason": "{{ ti.xcom_pull(task_ids='choose')['reason'] }}",
-            "requested_by": "rollback_service",
-        },
+        conf="{{ ti.xcom_pull(task_ids='choose') }}",  # whole: a tag such as 6.10 must not be read as a number
+        retries=0,  # the rollout retries by itself; its failure is the answer
         wait_for_completion=True,
         deferrable=True,
         poke_interval=2,

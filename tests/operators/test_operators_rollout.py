@@ -252,5 +252,5 @@ def test_an_unknown_service_is_one_sentence_with_the_known_ones(service: World) 
 
 def test_a_registry_that_does_not_answer_is_worth_another_try(service: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESHFLOW_REGISTRY_MIRROR", "http://127.0.0.1:9")
-    with pytest.raises(errors.Unreachable, match="127.0.0.1:9"):
+    with pytest.raises(errors.Unreachable, match=r"127\.0\.0\.1:9"):
         request(Run(image="1"))

@@ -16,7 +16,8 @@ from meshflow.operators.base import MeshOperator
 class ChooseRollback(MeshOperator):
     """The image to roll back to: the param `image`, or what succeeded before the present release.
 
-    Returns {image, reason}. Reads records only; the rollout itself is a run of the service's own DAG.
+    Returns the conf of that rollout: {cluster, dry_run, approve, image, reason, requested_by}. Reads records only; the
+    rollout itself is a run of the service's own DAG.
     """
 
     template_fields = ("cluster", "service")
@@ -26,12 +27,13 @@ class ChooseRollback(MeshOperator):
         super().__init__(**kwargs)
         self.service = service
 
-    def work(self, context: Context) -> dict[str, str]:
+    def work(self, context: Context) -> dict[str, Any]:
         """Choose; raises NotFound when no record says what ran before."""
         from meshflow.release import record
 
-        given = str(context["params"].get("image") or "")
-        reason = str(context["params"].get("reason") or f"rollback of {self.service}")
+        params = context["params"]
+        given = str(params.get("image") or "")
+        reason = str(params.get("reason") or f"rollback of {self.service}")
         chain = bundles.of_service(self.service)
         image = given or previous_image(record.read(store.records(chain)), cluster=self.cluster)
         if image is None:
@@ -40,7 +42,14 @@ class ChooseRollback(MeshOperator):
                 "to. Name the digest or tag in the parameter image."
             )
         self.log.info("%s goes back to %s", self.service, image)
-        return {"image": image, "reason": reason}
+        careful = {name: bool(params.get(name)) for name in ("dry_run", "approve")}
+        return {
+            "cluster": self.cluster,
+            **careful,
+            "image": image,
+            "reason": reason,
+            "requested_by": context["dag"].dag_id,
+        }
 
 
 def previous_image(records: Iterable[Mapping[str, Any]], *, cluster: str) -> str | None:
