@@ -91,6 +91,8 @@ def applied(resource: Resource, name: str, value: Any) -> Obj:
         text = f"{value['apiVersion']}, Kind={value['kind']}"
         raise bad_request(f"invalid object type: {text} does not match {resource.api_version}, Kind={resource.kind}")
     metadata = value.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise bad_request("error decoding YAML: metadata must be an object")
     if metadata.get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
     if metadata.get("name"):

@@ -39,7 +39,7 @@ class Namespace(Strategy):
 
 def label_with_name(obj: Obj) -> None:
     metadata = obj["metadata"]
-    metadata["labels"] = {**(metadata.get("labels") or {}), NAME_LABEL: metadata["name"]}
+    metadata["labels"] = {**(metadata.get("labels") or {}), NAME_LABEL: metadata.get("name", "")}
 
 
 class Node(Strategy):

@@ -91,8 +91,8 @@ class Job(Workload):
         made = {
             "controller-uid": metadata["uid"],
             "batch.kubernetes.io/controller-uid": metadata["uid"],
-            "job-name": metadata["name"],
-            "batch.kubernetes.io/job-name": metadata["name"],
+            "job-name": metadata.get("name", ""),
+            "batch.kubernetes.io/job-name": metadata.get("name", ""),
         }
         template["metadata"] = {**(template.get("metadata") or {}), "labels": {**labels, **made}}
         key = "batch.kubernetes.io/controller-uid"

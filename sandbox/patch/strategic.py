@@ -163,7 +163,8 @@ def _arrange(node: Node, merged: list[Any], wanted: list[Any], old: list[Any]) -
     """The merged items in order: `wanted` has the order of those it names, `old` that of the others."""
 
     def name(item: Any) -> Any:
-        return item.get(node.patch_key) if isinstance(item, dict) else item
+        found = item.get(node.patch_key) if isinstance(item, dict) else item
+        return str(found) if isinstance(found, dict | list) else found  # a key of the wrong type is refused later
 
     order = {name(item): index for index, item in reversed(list(enumerate(wanted)))}
     place = {name(item): index for index, item in reversed(list(enumerate(old)))}

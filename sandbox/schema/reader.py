@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Callable
@@ -99,7 +98,7 @@ class Reader:
         text = "".join(value.split())
         try:
             base64.b64decode(text, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:  # binascii.Error, or characters beyond ASCII
             raise Mismatch(f"illegal base64 data in {rendered(path)}: {error}") from error
         return text
 
