@@ -2,22 +2,24 @@
 
 Map, in reading order:
 
-- `cluster`       puts everything together; `cli` and `__main__` are the command line
+- `cluster`       puts everything together; `cli` and `__main__` are the command line; `control` is what it speaks
 - `clock`         every delay and timestamp; `VirtualClock` for tests
 - `store`         objects, versions, the log behind watches (objects are never changed in place)
-- `api.errors`    `ApiError` and the Status objects; `api.resources` the table of kinds
-- `api`           the request path: routing, options, admission, writing, deleting, listing, watching
-- `schema`        OpenAPI of built-in and custom kinds: defaults, validation, pruning (pure)
+- `api`           the API server; `client` gives access to it from within the process, through the same code as HTTP
+- `schema`        OpenAPI of built-in and custom kinds: decoding, defaults, validation, pruning (pure)
 - `patch`         JSON, merge and strategic patches, server-side apply and managedFields (pure)
-- `builtin`       what each built-in kind does beyond its schema (`builtin.strategy.Strategy`)
-- `controllers`   the built-in controllers on `controllers.base.Controller`
-- `client`        `Client`: in-process access through the same code as HTTP
+- `builtin`       what each built-in kind does beyond its schema
+- `controllers`   the built-in controllers, the scheduler and the node, on one frame (`controllers.base`)
 - `network`       in-cluster names: http://service.namespace:port answered by registered applications
-- `control`       `/_sandbox/…`, what the command line speaks
+- `serving`, `certificates`   HTTPS on loopback
 - `standins`      istiod, Flagger, Prometheus, Grafana, Kiali, gateways, awake while their Deployments run
+- `charts`        stand-in charts, the CRDs of Istio and Flagger, and the repository that serves them
+- `registry`      an OCI registry (`oci` its content, `notifications` its webhooks)
+- `traffic`       requests that nobody sends and the `metrics` they leave (`topology`, `flows`, `latency`, `telemetry`)
+- `faults`        what goes wrong on request
 
 How a write passes the seams:
 
-    decode → (patch) → schema.defaults → strategy.prepare_* → mutating webhooks → defaults → schema.validation +
-    strategy.validate* → validating webhooks → strategy.allocate → managedFields → store (a no-op writes nothing)
+    decode → (patch) → schema.defaults → strategy.prepare_* → patch.managed → mutating webhooks → schema.validate,
+    strategy.validate* → validating webhooks → strategy.allocate → store (a write that changes nothing stores nothing)
 """

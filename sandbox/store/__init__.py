@@ -1,1 +1,1 @@
-"""The store of the sandbox."""
+"""Where objects are: `records` (states and events, which never change), `store` (all objects, versions, the log)."""
