@@ -68,9 +68,9 @@ def without_released(
 ) -> tuple[Desired, ...]:
     """The objects as they are to be applied by `meshflow`.
 
-    Once a release set the image it is left out. Before that the workload starts from `pinned`; without it from what
-    runs, or, on a first installation, from the manifest's image. It is never left out while nobody else owns it: the
-    server would remove it from the container.
+    Once a release set the image it is left out. Before that it stays what runs: only a release may change it. A first
+    installation starts from `pinned`, or else from the manifest's image. It is never left out while nobody else owns
+    it: the server would remove it from the container.
     """
     edit = _edit(target, live, pinned=pinned, release_id=release_id)
     return tuple(
@@ -85,13 +85,13 @@ def _edit(target: Workload, live: Obj | None, *, pinned: str | None, release_id:
         container = _container(obj, target.container)
         if released_image(live, target.container):
             del container["image"]
-        elif pinned:
-            container["image"] = pinned
-            _annotations(template)[RELEASE_ID] = release_id
         elif live is not None:
             container["image"] = _container(live, target.container).get("image", target.image)
             if (mark := _annotations(live["spec"]["template"]).get(RELEASE_ID)) is not None:
                 _annotations(template)[RELEASE_ID] = mark
+        elif pinned:
+            container["image"] = pinned
+            _annotations(template)[RELEASE_ID] = release_id
         return obj
 
     return edited

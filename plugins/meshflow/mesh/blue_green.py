@@ -17,7 +17,7 @@ goes on where it was.
 
 `prepare`, `switch` and `switch_back` are writes that the caller carries out; `wait` and `verify` wait. At the deadline
 everything before the switch ends as `rolled_back` (users never saw the new colour); a Service that then still reaches
-nobody of the new colour is switched back first.
+nobody of the new colour is switched back first, and one that reaches pods of both ends as `unknown`.
 """
 
 from __future__ import annotations
@@ -164,7 +164,9 @@ def _after_the_switch(observation: Observation, *, release: Release, late: bool)
     if mine and not others:
         return Decision(None, Outcome.SUCCEEDED, f"{release.colour} serves with {len(mine)} pods")
     message = f"the Service reaches {len(mine)} pods of {release.colour} and {others} others"
-    return Decision(Verb.SWITCH_BACK if late and not mine else Verb.VERIFY, None, message)
+    if late and mine:
+        return Decision(None, Outcome.UNKNOWN, f"{message}; its time is over")
+    return Decision(Verb.SWITCH_BACK if late else Verb.VERIFY, None, message)
 
 
 def _or_back(verb: Verb, message: str, *, late: bool) -> Decision:
