@@ -1,5 +1,6 @@
 """The stand-in charts, rendered by the Helm engine."""
 
+import json
 from typing import Any
 
 import pytest
@@ -119,3 +120,10 @@ def test_node_ports_are_an_option() -> None:
     service = one(render("grafana", "grafana", "observability", values), "Service")
     assert service["spec"]["type"] == "NodePort"
     assert service["spec"]["ports"][0]["nodePort"] == 30300
+
+
+def test_the_old_prefixes_still_work() -> None:
+    """`pilot.cni.enabled` is `cni.enabled`: the injector is told of the node agent."""
+    for values in ({"pilot": {"cni": {"enabled": True}}}, {"cni": {"enabled": True}}):
+        injector = one(render("istiod", "istiod", "istio-system", values), "ConfigMap", "istio-sidecar-injector")
+        assert json.loads(injector["data"]["values"])["pilot"]["cni"]["enabled"] is True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.sandbox.standins.conftest import House
@@ -134,3 +135,37 @@ async def test_a_gateway_is_filled_in_and_routes(mesh: House) -> None:
     await mesh.client.create(routes)
     answer = await mesh.get(f"{where}/", headers={"Host": "weather.example.com"})
     assert (answer.status_code, answer.text) == (503, "no healthy upstream")
+
+
+async def test_the_node_agent_takes_the_privileged_container_away(house: House) -> None:
+    """With the chart cni and istiod told of it, pods only check what the agent did."""
+    await house.namespace("istio-system")
+    await house.install("base", "istio-base", "istio-system")
+    await house.install("cni", "istio-cni", "istio-system")
+    await house.until("apps/v1", "DaemonSet", "istio-system", "istio-cni-node", lambda o: o["status"]["numberReady"])
+    await house.install("istiod", "istiod", "istio-system", {"pilot": {"cni": {"enabled": True}}})
+    kind = "MutatingWebhookConfiguration"
+    await house.until(
+        WEBHOOKS, kind, "", "istio-sidecar-injector", lambda o: o["webhooks"][0]["clientConfig"].get("caBundle")
+    )
+    await house.namespace("weather", istio_injection="enabled")
+    assert await names(house, "one", "weather") == ["istio-validation", "istio-proxy", "app"]
+
+
+async def test_two_revisions_stand_side_by_side(mesh: House) -> None:
+    """Each serves its own label; pods carry the revision that injected them."""
+    await mesh.install("istiod", "istiod-next", "istio-system", {"revision": "next", "revisionTags": ["prod"]})
+    tag = "istio-revision-tag-prod"
+    kind = "MutatingWebhookConfiguration"
+    await mesh.until(WEBHOOKS, kind, "", tag, lambda o: o["webhooks"][0]["clientConfig"].get("caBundle"))
+    for namespace, label in (("new", "next"), ("tagged", "prod"), ("old", "default")):
+        await mesh.client.create(
+            {
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": {"name": namespace, "labels": {"istio.io/rev": label}},
+            }
+        )
+        made = await mesh.client.create(pod("one", namespace))
+        status = json.loads(made["metadata"]["annotations"]["sidecar.istio.io/status"])
+        assert status["revision"] == ("default" if namespace == "old" else "next")
