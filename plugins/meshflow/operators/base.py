@@ -17,6 +17,9 @@ T = TypeVar("T")
 FAILURE = "failure"
 """XCom key under which a failed task leaves its sentence, for the record."""
 
+EVIDENCE = "evidence"
+"""XCom key of the verdicts of a task's gates, whether they passed or not."""
+
 OUTCOME = "outcome"
 """XCom key of how a release ended, left behind whether the task succeeds or not."""
 

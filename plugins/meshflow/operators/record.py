@@ -8,8 +8,7 @@ from typing import Any
 from airflow.sdk import Context
 
 from meshflow.hooks import store
-from meshflow.operators.base import FAILURE, OUTCOME, MeshOperator
-from meshflow.sensors.gates import EVIDENCE
+from meshflow.operators.base import EVIDENCE, FAILURE, OUTCOME, MeshOperator
 
 PARTS = {"rendered": "render", "plan": "plan", "approval": "approve", "apply": "apply"}
 """What every phase leaves; `parts` adds to it or says otherwise. A task that a DAG does not have leaves nothing."""

@@ -9,10 +9,7 @@ from typing import Any
 from airflow.sdk import Context
 
 from meshflow.gates.model import Verdicts
-from meshflow.operators.base import MeshOperator
-
-EVIDENCE = "evidence"
-"""XCom key of the verdicts, whether they passed or not."""
+from meshflow.operators.base import EVIDENCE, MeshOperator
 
 
 class GateSensor(MeshOperator):

@@ -1,0 +1,1 @@
+"""What people and registries reach over HTTP: the image-push webhook and the audit pages."""
