@@ -7,12 +7,14 @@ of it happened.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from tools.processes import ProcessError
 from tools.stack import ROOT, USER, Stack
 
 HOME = ROOT / ".meshflow" / "demo"
+LOCK = ROOT / ".meshflow" / "demo.lock"
 NAMESPACE = "weather"
 PODINFO = "ghcr.io/stefanprodan/podinfo"
 GOOD_TAG, BAD_TAG = "demo-good", "demo-bad"
@@ -53,6 +56,7 @@ class Story:
     stack: Stack
     console: Console
     rows: list[Row] = field(default_factory=list)
+    gates: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
 
     def say(self, text: str, *, style: str = "") -> None:
@@ -188,16 +192,17 @@ class Story:
         run = self.stack.api.runs(dag_id)[0]
         tasks = self.stack.api.tasks(dag_id, run["dag_run_id"])
         counts: dict[str, int] = {}
-        gates: list[str] = []
+        gates: list[dict[str, Any]] = []
         for task in tasks:
             result = self.stack.api.xcom(dag_id, run["dag_run_id"], task)
             if isinstance(result, dict) and "counts" in result and "set" in result:
                 for action, number in result["counts"].items():
                     counts[action] = counts.get(action, 0) + number
-            for verdict in self.stack.api.xcom(dag_id, run["dag_run_id"], task, "evidence") or []:
-                gates.append(verdict["result"])
+            gates += self.stack.api.xcom(dag_id, run["dag_run_id"], task, "evidence") or []
+        self.gates += [(dag_id, verdict) for verdict in gates if not dag_id.startswith("rollout_")]
         objects = ", ".join(f"{number} {action}" for action, number in sorted(counts.items()))
-        passed = f"{gates.count('pass')} of {len(gates)} gates" if gates else ""
+        good = sum(verdict["result"] == "pass" for verdict in gates)
+        passed = f"{good} of {len(gates)} gates" if gates else ""
         outcome = (self.stack.api.xcom(dag_id, run["dag_run_id"], "follow", "outcome") or {}).get("outcome")
         return Row(
             dag_id, outcome or run["state"], "; ".join(filter(None, (objects, passed))), run.get("duration") or 0.0
@@ -217,6 +222,15 @@ class Story:
             return f"{dag_id}.{task}: {failure['message']}" if failure else f"{dag_id}.{task}: see its log in the UI"
         return "no task failed; see the UI"
 
+    def _gates_table(self) -> Table:
+        table = Table(title="Gates of the phases")
+        for name in ("phase", "gate", "result", "what was seen"):
+            table.add_column(name, overflow="fold")
+        for dag_id, verdict in self.gates:
+            numbers = ", ".join(f"{name} {value}" for name, value in verdict["numbers"].items())
+            table.add_row(dag_id, verdict["gate"], verdict["result"], f"{verdict['reason']} [dim]{numbers}[/dim]")
+        return table
+
     def check_alive(self) -> None:
         """Unexpected when a process of the stack died."""
         if dead := self.stack.dead():
@@ -224,7 +238,9 @@ class Story:
             raise Unexpected(f"{part.name} ended by itself; the end of {_short(part.log)}:\n{part.tail()}")
 
     def print_summary(self) -> None:
-        """The table at the end."""
+        """The tables at the end."""
+        if self.gates:
+            self.console.print(self._gates_table())
         table = Table(title="What happened", show_lines=False)
         for name, justify in (("step", "left"), ("result", "left"), ("details", "left"), ("time", "right")):
             table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
@@ -271,20 +287,62 @@ def main() -> int:
     """0 when the story went as told (or was stopped by Ctrl-C after it), 1 otherwise."""
     arguments = _parser().parse_args()
     if arguments.stop:
-        return 0
+        return _stop_running()
     console = Console(width=None if sys.stdout.isatty() else 140)
-    shutil.rmtree(HOME, ignore_errors=True)
-    HOME.mkdir(parents=True)
+    with _only_one() as free:
+        if not free:
+            console.print(
+                f"A demo runs in this checkout already (process {LOCK.read_text()}); stop it with Ctrl-C there."
+            )
+            return 1
+        shutil.rmtree(HOME, ignore_errors=True)
+        HOME.mkdir(parents=True)
+        return _run(Story(Stack(HOME, speed=arguments.speed), console), stay=not arguments.exit)
+
+
+def _run(story: Story, *, stay: bool) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
-    story = Story(Stack(HOME, speed=arguments.speed), console)
     try:
-        return _told(story, stay=not arguments.exit)
+        return _told(story, stay=stay)
     except KeyboardInterrupt:
         story.say("stopping")
         return 130
     finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
         story.stack.stop()
         story.say("everything is stopped")
+
+
+@contextmanager
+def _only_one() -> Iterator[bool]:
+    """Whether this is the only demo of the checkout; the lock goes with the process, however it ends."""
+    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    with LOCK.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield True
+
+
+def _stop_running() -> int:
+    """Stop the demo of this checkout, if one runs, and wait until it is gone."""
+    with _only_one() as free:
+        if free:
+            return 0
+    os.kill(int(LOCK.read_text()), signal.SIGTERM)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with _only_one() as free:
+            if free:
+                return 0
+        time.sleep(0.2)
+    return 1
 
 
 def _told(story: Story, *, stay: bool) -> int:
