@@ -2,7 +2,7 @@
 
 Rolls a service out again with a digest that its records say succeeded before: the one before the present one, or the
 one that is given. It goes through the service's own rollout DAG, so it is analysed, followed and recorded like any
-release, and waits its turn behind a running one.
+release, and waits its turn behind a running one. A quarantine does not hold it up: whoever rolls back knows what of.
 
 | task | what it does | when it fails |
 |---|---|---|

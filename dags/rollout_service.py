@@ -6,7 +6,7 @@ for. The run id is made of service and digest, so a push that is delivered twice
 | task | what it does | when it fails |
 |---|---|---|
 | request | the image as a digest; nothing is touched before | unknown tag, registry not reachable, malformed image |
-| preflight | control plane healthy, no other analysis running, sidecar present | the gate says what stands against it: nothing was changed |
+| preflight | the digest never failed here, control plane healthy, no other analysis running, sidecar present | the gate says what stands against it: nothing was changed |
 | render, plan, approve, apply | the manifests of the service, without the image of a running release | as in *Install Istio* |
 | release | the image by digest, as field manager `meshflow-release` | the cluster refused it |
 | follow | the canary by watch; every weight step and failed check with its numbers | see the outcome below |
@@ -20,7 +20,9 @@ for. The run id is made of service and digest, so a push that is delivered twice
 | superseded, aborted | as the later revision says | nothing, or look at who stopped it |
 | wedged, unknown | not known | look at Flagger's log and the Canary's events |
 
-To roll the image out again that failed, trigger this DAG with it: the new release id makes Flagger analyse it anew.
+A digest that was rolled back, or failed on the canary, is in **quarantine** on that cluster: the preflight refuses it
+when it comes again. To roll it out all the same, because the cause was somewhere else, trigger this DAG with it and
+*Release it again* (`force`): the new release id makes Flagger analyse it anew. If it succeeds the quarantine is over.
 """
 
 from airflow.sdk import DAG, Param, get_parsing_context
@@ -33,7 +35,7 @@ from meshflow.operators.plan import PlanTask
 from meshflow.operators.record import Record
 from meshflow.operators.render import Render
 from meshflow.operators.rollout import AcceptRequest, Follow, SetImage
-from meshflow.sensors.gates import GateSensor
+from meshflow.sensors.rollout import Preflight
 
 PARAMS = {
     "image": Param(
@@ -45,6 +47,12 @@ PARAMS = {
     ),
     "reason": Param("", type="string", maxLength=500, title="Reason", description="Why; it stands in the record."),
     "requested_by": Param("unknown", type="string", title="Requested by", description="Who or what asks."),
+    "force": Param(
+        False,
+        type="boolean",
+        title="Release it again",
+        description="Let a digest through that failed on this cluster before and is in quarantine since.",
+    ),
 }
 
 
@@ -56,7 +64,7 @@ def rollout_dag(service: str) -> None:
         **frame.common(title=f"Roll out {service}", doc=__doc__, tags=("rollout", service), params=PARAMS),
     ):
         request = AcceptRequest(task_id="request", service=service)
-        preflight = GateSensor(task_id="preflight", gates="preflight", options={"service": service})
+        preflight = Preflight(task_id="preflight", service=service)
         render = Render(task_id="render", bundles=[bundle])
         plan = PlanTask(task_id="plan", request_task="request")
         approve = ApprovePlan(task_id="approve")

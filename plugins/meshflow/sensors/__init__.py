@@ -1,4 +1,4 @@
 """Tasks that only look: they pass when what they wait for is observed.
 
-Reading order: gates.
+Reading order: gates, rollout (those before a release).
 """
