@@ -27,7 +27,6 @@ class Call:
     dry_run: bool = False
     field_validation: str = "Warn"
     force: bool = False
-    internal: bool = False  # a client in this process: no webhooks wait on it over the network in between
     warnings: list[str] = field(default_factory=list)
 
     def options(self, kind: str) -> Obj:

@@ -24,6 +24,10 @@ ORPHAN = "orphan"
 DEFINITION_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 _IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
 _ORPHANING = frozenset({("batch", "Job")})  # what batch/v1 keeps doing for old clients
+_PRESERVED = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
+    "propagationPolicy=Orphan to suppress this warning"
+)
 
 
 class Deleted(NamedTuple):
@@ -52,6 +56,9 @@ def _carry_out(server: "Server", call: Call, target: Target, record: Record, opt
     resource, old = target.resource, record.obj
     strategy = server.catalog.strategy(resource)
     metadata = old["metadata"]
+    if options.propagation is None and (resource.group, resource.kind) in _ORPHANING:
+        options.propagation = "Orphan"
+        call.warnings.append(_PRESERVED)
     finalizers = _finalizers(resource, old, options)
     grace = strategy.grace_period(old, options.grace)
     waiting = bool(metadata.get("deletionTimestamp"))
@@ -91,8 +98,6 @@ def _finalizers(resource: Resource, old: Obj, options: Deletion) -> list[str]:
     """Return the finalizers that the object has from now on."""
     found = list(old["metadata"].get("finalizers") or [])
     policy = options.propagation
-    if policy is None and (resource.group, resource.kind) in _ORPHANING:
-        policy = "Orphan"
     if policy is not None:
         found = [finalizer for finalizer in found if finalizer not in (FOREGROUND, ORPHAN)]
     if policy == "Foreground":

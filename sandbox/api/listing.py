@@ -8,7 +8,7 @@ with a token that goes on in the present.
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sandbox.api import conversion, selectors
@@ -194,6 +194,3 @@ def full(resource: Resource, record: Record) -> bytes:
     if found != resource.api_version and not resource.custom:
         record = Record(conversion.convert(record.obj, resource.api_version), record.version)
     return record.to_json(kind=resource.kind, api_version=resource.api_version)
-
-
-Encoder = Callable[[Resource, Record], bytes]
