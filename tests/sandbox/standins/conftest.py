@@ -56,6 +56,9 @@ class House:
         for obj in objects:
             if obj["kind"] == "Deployment":
                 await self.available(namespace, obj["metadata"]["name"])
+        for obj in objects:
+            if obj["kind"] == "Service":
+                await self.reachable(namespace, obj["metadata"]["name"])
 
     async def available(self, namespace: str, name: str) -> Obj:
         """Wait until the Deployment is available and its stand-in, if it has one, is awake."""
@@ -65,6 +68,15 @@ class House:
             while kind and (namespace, name) not in self.cluster.standins.running:  # noqa: ASYNC110
                 await asyncio.sleep(0)
         return found
+
+    async def reachable(self, namespace: str, service: str) -> None:
+        """Wait until the Service has a ready endpoint: a little later than its Deployment is available."""
+        async with asyncio.timeout(PATIENCE):
+            async for _, obj in self.client.watch("discovery.k8s.io/v1", "EndpointSlice", namespace):
+                endpoints = obj.get("endpoints") or []
+                mine = obj["metadata"]["labels"].get("kubernetes.io/service-name") == service
+                if mine and any(endpoint["conditions"]["ready"] for endpoint in endpoints):
+                    return
 
     async def until(self, version: str, kind: str, namespace: str, name: str, true: Callable[[Obj], Any]) -> Obj:
         """Wait by a watch until an object is as it should be."""
