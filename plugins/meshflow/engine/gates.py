@@ -86,12 +86,19 @@ async def _istiod_version(kube: Kube, mesh: Mesh) -> Verdict:
 
 
 async def _injection(kube: Kube, mesh: Mesh, options: Options) -> list[Verdict]:
+    """A namespace of a later phase may exist before that phase labels it: it counts from its first pod on."""
     names = {item.name for item in mesh.injection.namespaces}
     cluster = await observing.workloads(kube)
+    used = {pod["metadata"].get("namespace") for pod in cluster.pods}
     return [
         injection.proxies(
             cluster.pods,
-            namespaces=[item for item in cluster.namespaces if item["metadata"]["name"] in names],
+            namespaces=[
+                item
+                for item in cluster.namespaces
+                if item["metadata"]["name"] in names
+                and (item["metadata"]["name"] in used or proxies.wanted(item, {}).inject)
+            ],
             version=mesh.istio.version,
             revisions=cluster.revisions,
         )
