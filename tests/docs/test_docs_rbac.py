@@ -39,7 +39,9 @@ def documents() -> list[dict[str, Any]]:
 
 def rules() -> list[dict[str, Any]]:
     """The rights of the account as {verbs, resources, namespace}, one entry for each rule of each binding."""
-    roles = {(d["kind"], d["metadata"]["name"]): d["rules"] for d in documents() if d["kind"] in ("ClusterRole", "Role")}
+    roles = {
+        (d["kind"], d["metadata"]["name"]): d["rules"] for d in documents() if d["kind"] in ("ClusterRole", "Role")
+    }
     return [
         {
             "verbs": rule["verbs"],
