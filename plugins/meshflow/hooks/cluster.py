@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from meshflow import complaints, errors, settings
 
@@ -54,7 +55,15 @@ class ClusterHook(BaseHook):
             yield kube
 
     async def _extras(self) -> Mapping[str, Any]:
-        connection = await self.aget_connection(self.connection_id)
+        try:
+            connection = await self.aget_connection(self.connection_id)
+        except AirflowNotFoundException as problem:
+            raise errors.InvalidInput(
+                "does not exist",
+                where=f"connection {self.connection_id}",
+                way_out=f"Make a connection of type kubernetes with this id under Admin > Connections, for the cluster "
+                f"{self.cluster} of mesh.yaml",
+            ) from problem
         return {key.removeprefix(EXTRA_PREFIX): value for key, value in connection.extra_dejson.items()}
 
     @asynccontextmanager

@@ -8,6 +8,10 @@ everyone, which is how a deadline is noticed while nothing happens.
 
 Two rules of Airflow 3.3 shape this: a stream that raises or ends fails every subscriber, so this one does neither; and
 for a deferred task the filter has to return after its event.
+
+Nothing is judged by what may be old: while the cluster cannot be asked a trigger waits, says why in the task's log, and
+says it again in its last sentence if its time runs out so. One that starts after its deadline, because the triggerer
+was down, still gets a first look.
 """
 
 from __future__ import annotations
@@ -16,18 +20,20 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Mapping, Sequence
 from contextlib import aclosing
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from airflow.sdk import timezone
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from meshflow.clients.watch import WatchHub
+from meshflow import errors
+from meshflow.clients.watch import View, WatchHub
 from meshflow.hooks.cluster import ClusterHook
 from meshflow.objects.reference import Obj, Reference
 
 HEARTBEAT = 1.0  # seconds
+FIRST_LOOK = timedelta(seconds=20)  # within this the cluster has to answer a trigger whose deadline has passed
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, WatchHub]] = WeakKeyDictionary()
 
@@ -47,6 +53,7 @@ class ClusterTrigger(BaseEventTrigger):
         super().__init__()
         self.cluster = cluster
         self.deadline = deadline
+        self._trouble = ""
 
     @abstractmethod
     def interest(self) -> Sequence[Reference]:
@@ -59,6 +66,10 @@ class ClusterTrigger(BaseEventTrigger):
     @abstractmethod
     def expired(self, seen: Mapping[Reference, Obj | None]) -> dict[str, Any]:
         """The event's payload when the deadline has passed."""
+
+    @abstractmethod
+    def blind(self, why: str) -> dict[str, Any]:
+        """The event's payload when the deadline has passed and the cluster could not be asked."""
 
     def shared_stream_key(self) -> Hashable | None:
         """All waits on one cluster share one stream."""
@@ -73,12 +84,12 @@ class ClusterTrigger(BaseEventTrigger):
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[int]) -> AsyncGenerator[TriggerEvent]:
         """This trigger's event, once."""
-        hub = hub_of(self.cluster)
+        hub, since = hub_of(self.cluster), timezone.utcnow()
         async with hub.following(self.interest()) as view:
-            payload = self._look(view.current())
+            payload = self._look(view, since)
             if payload is None:
                 async for _ in shared_stream:
-                    payload = self._look(view.current())
+                    payload = self._look(view, since)
                     if payload is not None:
                         break
         if payload is not None:
@@ -90,14 +101,25 @@ class ClusterTrigger(BaseEventTrigger):
             async for event in events:
                 yield event
 
-    def _look(self, seen: Mapping[Reference, Obj | None] | None) -> dict[str, Any] | None:
-        if seen is not None:
-            payload = self.judge(seen)
-            if payload is not None:
-                return payload
-        if timezone.utcnow() >= datetime.fromisoformat(self.deadline):
-            return self.expired(seen or {})
-        return None
+    def _look(self, view: View, since: datetime) -> dict[str, Any] | None:
+        seen, trouble = view.current(), self._told(view.trouble)
+        known = seen if not trouble else None
+        if known is not None and (payload := self.judge(known)) is not None:
+            return payload
+        now = timezone.utcnow()
+        if now < datetime.fromisoformat(self.deadline):
+            return None
+        if known is not None:
+            return self.expired(known)
+        return self.blind(trouble or "no answer yet") if now >= since + FIRST_LOOK else None
+
+    def _told(self, trouble: errors.MeshflowError | None) -> str:
+        """Why the cluster cannot be asked, logged once; empty while it can be, and where only a kind is missing."""
+        why = "" if trouble is None or isinstance(trouble, errors.NotFound) else str(trouble)
+        if why != self._trouble:
+            self._trouble = why
+            self.log.info("%s", f"The cluster cannot be asked: {why}" if why else "The cluster answers again.")
+        return why
 
 
 async def wakeups(cluster: str) -> AsyncGenerator[int]:

@@ -61,6 +61,9 @@ class HealthTrigger(ClusterTrigger):
         summary = judge.summarize({reference: judge.judge(seen.get(reference)) for reference in self.references})
         return {"status": "expired", "waiting": list(summary.waiting), "broken": list(summary.broken)}
 
+    def blind(self, why: str) -> dict[str, Any]:
+        return {"status": "expired", "waiting": [f"an answer of the cluster ({why})"], "broken": []}
+
 
 def raise_unless_healthy(event: Mapping[str, Any], *, what: str) -> None:
     """Turn the trigger's event into nothing, Degraded or WaitExpired, with a sentence that names `what`."""
@@ -74,7 +77,7 @@ def raise_unless_healthy(event: Mapping[str, Any], *, what: str) -> None:
         )
     waiting = [*event["broken"], *event["waiting"]]
     raise errors.WaitExpired(
-        f"{what} did not become healthy in time; still waiting for {'; '.join(waiting) or 'an answer of the cluster'}. "
+        f"{what} did not become healthy in time; still waiting for {'; '.join(waiting)}. "
         "Nothing was undone; clear this task to wait again.",
         waiting_for=waiting,
     )

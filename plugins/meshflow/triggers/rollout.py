@@ -82,6 +82,10 @@ class RolloutTrigger(ClusterTrigger):
         message = f"the rollout did not end by {self.deadline}; it was last seen so: {decision.message}"
         return replace(decision, outcome=Outcome.WEDGED, message=message).to_json()
 
+    def blind(self, why: str) -> dict[str, Any]:
+        message = f"the cluster could not be asked how the rollout ended by {self.deadline}: {why}"
+        return canary.Decision(Outcome.UNKNOWN, message, timeline=self._timeline).to_json()
+
     def _decide(self, seen: Mapping[Reference, Obj | None]) -> canary.Decision:
         watched, routes, target, primary = (seen.get(reference) for reference in self._objects())
         decision = canary.decide(

@@ -1,0 +1,150 @@
+"""From an Airflow connection to a client of the cluster."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshflow import errors
+from meshflow.hooks.cluster import ClusterHook
+from tests.conftest import Sandbox
+
+CONNECTION = "AIRFLOW_CONN_KUBERNETES_DEFAULT"
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, **extra: Any) -> ClusterHook:
+    monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "kubernetes", "extra": extra}))
+    return ClusterHook("default")
+
+
+def kubeconfig(sandbox: Sandbox) -> dict[str, Any]:
+    import yaml
+
+    loaded: dict[str, Any] = yaml.safe_load(sandbox.kubeconfig.read_text())
+    return loaded
+
+
+async def answers(hook: ClusterHook) -> bool:
+    async with hook.kube() as kube:
+        return bool(await kube.version())
+
+
+async def test_a_path_to_a_kubeconfig(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await answers(connect(monkeypatch, kube_config_path=str(sandbox.kubeconfig)))
+
+
+async def test_a_kubeconfig_as_a_mapping(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await answers(connect(monkeypatch, kube_config=kubeconfig(sandbox)))
+
+
+async def test_a_kubeconfig_as_text_as_the_form_in_the_ui_stores_it(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await answers(connect(monkeypatch, kube_config=json.dumps(kubeconfig(sandbox))))
+
+
+async def test_the_old_prefix_of_the_provider_is_understood(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await answers(connect(monkeypatch, extra__kubernetes__kube_config_path=str(sandbox.kubeconfig)))
+
+
+async def test_one_context_of_several(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = kubeconfig(sandbox)
+    good = config["contexts"][0]["name"]
+    config["clusters"].append({"name": "away", "cluster": {"server": "https://127.0.0.1:9"}})
+    config["contexts"].append({"name": "away", "context": {"cluster": "away", "user": config["users"][0]["name"]}})
+    config["current-context"] = "away"
+    assert await answers(connect(monkeypatch, kube_config=config, cluster_context=good))
+
+
+async def test_without_verification_a_strange_certificate_is_accepted(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = kubeconfig(sandbox)
+    del config["clusters"][0]["cluster"]["certificate-authority-data"]
+    assert await answers(connect(monkeypatch, kube_config=config, disable_verify_ssl=True))
+    with pytest.raises(errors.Unreachable, match="certificate"):
+        await answers(connect(monkeypatch, kube_config=config))
+
+
+async def test_two_sources_exclude_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    hook = connect(monkeypatch, in_cluster=True, kube_config_path="/somewhere")
+    with pytest.raises(errors.InvalidInput, match="in_cluster and kube_config_path exclude each other"):
+        await answers(hook)
+
+
+@pytest.mark.parametrize(
+    ("extra", "field"),
+    [
+        ({"kube_config_path": "/no/such/file"}, "kube_config_path"),
+        ({"kube_config": "{not json"}, "kube_config"),
+        ({"kube_config": "[]"}, "kube_config"),
+        ({"kube_config": {"apiVersion": "v1"}}, "kube_config"),
+        ({"in_cluster": True}, "in_cluster"),
+    ],
+    ids=["no file", "no JSON", "no mapping", "no kubeconfig", "not in a cluster"],
+)
+async def test_what_leads_nowhere_is_one_sentence_about_the_connection(
+    monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any], field: str
+) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with pytest.raises(errors.InvalidInput) as failure:
+        await answers(connect(monkeypatch, **extra))
+    assert str(failure.value).startswith(f"connection kubernetes_default: {field}: ")
+    assert "Correct the extras of this connection under Admin > Connections" in str(failure.value)
+    assert "\n" not in str(failure.value)
+
+
+async def test_a_connection_that_does_not_exist_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CONNECTION, raising=False)
+    with pytest.raises(errors.InvalidInput, match=r"kubernetes_default: does not exist.*Admin > Connections"):
+        await answers(ClusterHook("default"))
+
+
+async def test_an_unknown_cluster_is_answered_with_the_nearest_name() -> None:
+    with pytest.raises(errors.InvalidInput, match="no such cluster; did you mean 'default'"):
+        ClusterHook("defualt").connection_id  # noqa: B018
+
+
+async def test_a_wrong_token_is_a_sentence_without_the_token(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = kubeconfig(sandbox)
+    config["users"][0]["user"]["token"] = "hunter2-hunter2"
+    hook = connect(monkeypatch, kube_config=config)
+    with pytest.raises(errors.Unauthorized) as failure:
+        await answers_list(hook)
+    assert "hunter2" not in str(failure.value)
+
+
+async def answers_list(hook: ClusterHook) -> None:
+    from meshflow.objects.kinds import Kind
+
+    async with hook.kube() as kube:
+        await kube.list(Kind("", "v1", "Namespace", "namespaces", False))
+
+
+async def test_the_process_wide_default_configuration_stays_as_it_was(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kubernetes_asyncio.client import Configuration
+
+    await answers(connect(monkeypatch, kube_config_path=str(sandbox.kubeconfig)))
+    assert Configuration.get_default_copy().host != sandbox.facts["server"]
+
+
+def test_the_store_keeps_names_inside_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from meshflow.hooks import store
+
+    monkeypatch.setenv("MESHFLOW_HOME", str(tmp_path))
+    for name in ("../../etc", "..", "a/b", "manual__2026-01-01T00:00:00+00:00"):
+        assert store.plan_text(name, "istio").parent.parent == tmp_path / "plans"
+        assert store.records(name).parent == tmp_path / "records"
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    from meshflow.hooks import store
+
+    path = store.write_text(tmp_path / "a/b.txt", "grüße")
+    assert path.read_text(encoding="utf-8") == "grüße"
+    assert [entry.name for entry in path.parent.iterdir()] == ["b.txt"]
