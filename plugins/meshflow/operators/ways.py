@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from meshflow.operators import bundles
-
 if TYPE_CHECKING:
     from meshflow.clients.kube import Kube
     from meshflow.objects.parsing import Desired
@@ -102,9 +100,10 @@ def of(mesh: Mesh, service: str, objects: Sequence[Desired] | None = None) -> Wa
     from meshflow.mesh import strategy
     from meshflow.operators.blue_green import BlueGreen
     from meshflow.operators.in_place import InPlace
+    from meshflow.sources import render
 
-    if objects is None:
-        objects = bundles.render(mesh, bundles.of_service(service)).objects
+    if objects is None:  # without charts: nothing is fetched, for the task `render` has checked the manifests
+        objects = render.service(mesh, service).objects
     pair = strategy.of(item.obj for item in objects) is strategy.Strategy.PLAIN_BLUE_GREEN
     return (BlueGreen if pair else InPlace)(mesh, service, objects)
 
