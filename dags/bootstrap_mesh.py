@@ -33,7 +33,6 @@ def run(dag_id: str, *, task_id: str | None = None) -> TriggerDagRunOperator:
         wait_for_completion=True,
         deferrable=True,
         poke_interval=1,
-        retries=0,  # the run itself retried what waiting could help
     )
 
 

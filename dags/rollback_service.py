@@ -54,7 +54,6 @@ with DAG(
         wait_for_completion=True,
         deferrable=True,
         poke_interval=2,
-        retries=0,  # the rollout itself retried what waiting could help
     )
 
     choose >> rollout
