@@ -181,6 +181,7 @@ class ServiceOverride(Model):
     """What one service does differently."""
 
     image: str | None = None  # repository whose pushes are rolled out; None: that of its first container
+    tags: str | None = None  # shell pattern of the tags whose pushes are rolled out
     policy: PushPolicy | None = None
     timeout: float | None = Field(None, gt=0)
 
@@ -192,6 +193,7 @@ class Service(Model):
     namespace: str
     path: Path
     image: str | None
+    tags: str
     policy: PushPolicy
     timeout: float
 
@@ -201,6 +203,7 @@ class Services(Model):
 
     path: Path = Path("services")  # one folder for each service; relative to the manifests folder
     namespace: Name = "weather"
+    tags: str = "*"  # shell pattern of the tags whose pushes are rolled out
     policy: PushPolicy = PushPolicy.QUEUE
     timeout: float = Field(3600.0, gt=0)  # seconds until a rollout that has not ended is given up
     overrides: dict[str, ServiceOverride] = {}
@@ -342,6 +345,7 @@ class Mesh(Model):
             namespace=self.services.namespace,
             path=self.services.path / name,
             image=own.image,
+            tags=own.tags or self.services.tags,
             policy=own.policy or self.services.policy,
             timeout=own.timeout or self.services.timeout,
         )
