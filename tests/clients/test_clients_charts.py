@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from meshflow import settings
+from meshflow import declared
 from meshflow.clients.charts import ChartStore, Pin
 from meshflow.errors import Forbidden, InvalidInput, NotFound, Rejected, ServerBusy, Unreachable
 
@@ -47,7 +47,7 @@ def good() -> Repository:
 
 
 def store(folder: Path, handler: Handler, **changes: object) -> ChartStore:
-    charts = settings.Charts.model_validate(
+    charts = declared.Charts.model_validate(
         {
             "repositories": {"istio": "https://charts.example.com/istio"},
             "lock": folder / "charts.lock",

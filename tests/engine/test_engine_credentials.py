@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from meshflow.declared import GeneratedSecret
 from meshflow.engine import credentials
 from meshflow.errors import Rejected
 from meshflow.objects.reference import Obj, Reference
-from meshflow.settings import GeneratedSecret
 
 WANTED = GeneratedSecret(name="login", namespace="tools", literals={"user": "admin"}, random={"password": 40})
 REFERENCE = Reference("", "Secret", "tools", "login")

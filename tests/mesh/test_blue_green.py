@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from meshflow import settings
+from meshflow import declared
 from meshflow.mesh import blue_green, strategy
 from meshflow.mesh.blue_green import COLOUR, Observation, Release, Verb, decide
 from meshflow.mesh.strategy import Strategy
@@ -148,5 +148,5 @@ def test_the_example_application_shows_all_of_flaggers_strategies():
 
 
 def test_the_words_of_the_settings_are_the_words_of_the_rules():
-    assert {item.value for item in settings.PushPolicy} == {item.value for item in Policy}
+    assert {item.value for item in declared.PushPolicy} == {item.value for item in Policy}
     assert set(strategy.SENTENCES) == set(Strategy)

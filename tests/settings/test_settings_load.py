@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from meshflow import settings
+from meshflow import declared, settings
 from meshflow.errors import InvalidInput
 from meshflow.release.policy import Policy
 
@@ -48,7 +48,7 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
     mesh = mesh_of(tmp_path)
     assert mesh.clusters["default"].connection == "kubernetes_default"
     assert mesh.phase("istio").prune_budget == 0.25
-    assert mesh.services.policy is settings.PushPolicy.QUEUE
+    assert mesh.services.policy is declared.PushPolicy.QUEUE
     assert mesh.manifests == tmp_path / "include" / "manifests"
     assert mesh.charts.lock == tmp_path / "include" / "charts.lock"
 
@@ -135,7 +135,7 @@ def test_a_service_is_a_folder_with_its_overrides(tmp_path: Path) -> None:
     mesh = mesh_of(tmp_path, MINIMAL + "services: {overrides: {frontend: {policy: reject}}}\n")
     (mesh.manifests / "services" / "frontend").mkdir(parents=True)
     service = mesh.service("frontend")
-    assert (service.namespace, service.policy, service.timeout) == ("weather", settings.PushPolicy.REJECT, 3600.0)
+    assert (service.namespace, service.policy, service.timeout) == ("weather", declared.PushPolicy.REJECT, 3600.0)
     with pytest.raises(InvalidInput, match=r"no such service; did you mean 'frontend'\?.*frontends"):
         mesh.service("frontends")
 
@@ -150,7 +150,7 @@ def test_service_names_are_the_folders(tmp_path: Path) -> None:
 
 
 def test_stages_come_in_the_order_of_their_first_source(tmp_path: Path) -> None:
-    phase = settings.Phase.model_validate(
+    phase = declared.Phase.model_validate(
         {
             "sources": [
                 {"path": "a"},
@@ -174,7 +174,7 @@ def test_the_declared_mesh_is_valid() -> None:
     assert tuple(mesh.phases) == settings.PHASES
     for name, phase in mesh.phases.items():
         for source in phase.sources:
-            paths = source.values if isinstance(source, settings.ChartSource) else (source.path,)
+            paths = source.values if isinstance(source, declared.ChartSource) else (source.path,)
             for path in paths:
                 assert (mesh.manifests / path).exists(), f"{name}: {path}"
 
@@ -194,10 +194,10 @@ def test_settings_load_without_airflow_and_network_libraries() -> None:
 def test_every_setting_stands_in_the_declared_mesh_at_least_in_a_comment() -> None:
     """Whoever reads include/mesh.yaml sees all there is to set."""
     text = settings.default_file().read_text()
-    models = [model for model in settings.Model.__subclasses__() if model is not settings.Service]
+    models = [model for model in declared.Model.__subclasses__() if model is not declared.Service]
     missing = [f"{m.__name__}.{name}" for m in models for name in m.model_fields if not re.search(rf"\b{name}\b", text)]
     assert missing == []
 
 
 def test_the_policies_for_pushes_are_those_that_releases_know() -> None:
-    assert [policy.value for policy in settings.PushPolicy] == [policy.value for policy in Policy]
+    assert [policy.value for policy in declared.PushPolicy] == [policy.value for policy in Policy]

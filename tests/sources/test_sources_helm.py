@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from meshflow import settings
+from meshflow import declared, settings
 from meshflow.errors import InvalidInput
 from meshflow.sources import render
 from meshflow.sources.rendered import Rendered
@@ -174,7 +174,7 @@ def test_later_values_files_win(write: Write, load_mesh: LoadMesh, pack_chart: P
 def test_the_revision_reaches_the_charts_of_istio(write: Write, load_mesh: LoadMesh, pack_chart: PackChart) -> None:
     files = {**CHART, "templates/config.yaml": CONFIG.replace(".Values.size", ".Values.revision")}
     mesh = load_mesh("istio: {sources: [{chart: istio/demo, release: mine, namespace: here}]}")
-    mesh = mesh.model_copy(update={"istio": settings.Istio(version="1.30.3", revision="canary")})
+    mesh = mesh.model_copy(update={"istio": declared.Istio(version="1.30.3", revision="canary")})
     [desired] = render.phase(mesh, "istio", charts=OneChart(pack_chart(files))).objects
     assert desired.obj["data"]["size"] == "canary"
 
@@ -183,5 +183,5 @@ def test_a_chart_for_the_node_agent_is_left_out_unless_asked_for(load_mesh: Load
     mesh = load_mesh("istio: {sources: [{chart: istio/cni, when: cni, release: mine, namespace: here}]}")
     charts = OneChart(pack_chart(CHART))
     assert render.phase(mesh, "istio", charts=charts).objects == ()
-    mesh = mesh.model_copy(update={"istio": settings.Istio(version="1.30.3", cni=True)})
+    mesh = mesh.model_copy(update={"istio": declared.Istio(version="1.30.3", cni=True)})
     assert len(render.phase(mesh, "istio", charts=charts).objects) == 1

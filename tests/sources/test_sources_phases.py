@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from meshflow import settings
+from meshflow import declared, settings
 from meshflow.objects.parsing import Desired
 from meshflow.sources import render
 from meshflow.sources.rendered import Rendered
@@ -134,7 +134,7 @@ def test_prometheus_is_where_mesh_yaml_flagger_grafana_and_kiali_look_for_it(pha
     _meets(kiali["external_services"]["prometheus"]["url"], place)
 
 
-def _meets(url: str, place: settings.Endpoint) -> None:
+def _meets(url: str, place: declared.Endpoint) -> None:
     parts = urlsplit(url)
     assert parts.hostname in (
         f"{place.service}.{place.namespace}",
@@ -145,7 +145,7 @@ def _meets(url: str, place: settings.Endpoint) -> None:
 
 @pytest.mark.parametrize("name", ["grafana", "kiali"])
 def test_grafana_and_kiali_are_where_mesh_yaml_says(phases: Phases, name: str) -> None:
-    place: settings.Endpoint = getattr(MESH, name)
+    place: declared.Endpoint = getattr(MESH, name)
     service = named(phases["observability"], f"Service/{place.namespace}/{place.service}")
     assert place.port in [port["port"] for port in service["spec"]["ports"]]
 
@@ -236,7 +236,7 @@ def test_every_service_fits_the_definitions_in_the_charts(mesh: settings.Mesh, s
 def test_a_revision_names_the_control_plane_and_labels_what_it_injects(
     mesh: settings.Mesh, stand_ins: StandIns
 ) -> None:
-    revised = mesh.model_copy(update={"istio": settings.Istio(version="1.30.3", revision="1-30-3", cni=True)})
+    revised = mesh.model_copy(update={"istio": declared.Istio(version="1.30.3", revision="1-30-3", cni=True)})
     found = {name: render.phase(revised, name, charts=stand_ins) for name in ("istio", "gateway")}
     assert named(found["istio"], "Deployment/istio-system/istiod-1-30-3")
     assert named(found["istio"], "DaemonSet/istio-system/istio-cni-node")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meshflow import settings
+from meshflow import declared, settings
 from meshflow.errors import InvalidInput
 from meshflow.sources import render
 from meshflow.sources.rendered import Rendered
@@ -55,7 +55,7 @@ def test_injected_namespaces_get_their_label_wherever_they_are_declared(write: W
 def test_the_revision_of_the_mesh_labels_its_namespaces(write: Write, load_mesh: LoadMesh) -> None:
     write("include/manifests/weather.yaml", namespace("weather"))
     mesh = load_mesh("injection: {sources: [{path: weather.yaml}]}", "injection: {namespaces: [{name: weather}]}\n")
-    mesh = mesh.model_copy(update={"istio": settings.Istio(version="1.30.3", revision="1-30-3")})
+    mesh = mesh.model_copy(update={"istio": declared.Istio(version="1.30.3", revision="1-30-3")})
     [weather] = render.phase(mesh, "injection", charts=OneChart()).objects
     assert weather.obj["metadata"]["labels"] == {"istio.io/rev": "1-30-3"}
 

@@ -19,7 +19,7 @@ from urllib.parse import urljoin
 import httpx
 import yaml
 
-from meshflow import complaints, positions, settings
+from meshflow import complaints, declared, positions, settings
 from meshflow.clients import oci, web
 from meshflow.errors import InvalidInput, MeshflowError, NotFound, Rejected
 
@@ -46,7 +46,7 @@ class Pin(NamedTuple):
 class ChartStore:
     """The charts that mesh.yaml names. `transport` is for tests."""
 
-    def __init__(self, charts: settings.Charts, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, charts: declared.Charts, *, transport: httpx.BaseTransport | None = None) -> None:
         self._charts = charts
         self._transport = transport
         self._cache = (charts.cache or Path(".meshflow") / "cache") / "charts"

@@ -10,9 +10,10 @@ from meshflow.clients.grafana import Grafana
 from meshflow.clients.kiali import Kiali
 from meshflow.clients.kube import Kube
 from meshflow.clients.prometheus import Prometheus
+from meshflow.declared import Endpoint
 from meshflow.errors import NotFound
 from meshflow.objects.reference import Reference
-from meshflow.settings import Endpoint, Mesh
+from meshflow.settings import Mesh
 
 
 def door(kube: Kube, endpoint: Endpoint, *, name: str) -> Door:

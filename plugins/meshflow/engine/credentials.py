@@ -11,9 +11,9 @@ import string
 from collections.abc import Iterable
 
 from meshflow.clients.kube import Kube
+from meshflow.declared import GeneratedSecret
 from meshflow.errors import Rejected
 from meshflow.objects.reference import Obj, Reference
-from meshflow.settings import GeneratedSecret
 
 ALPHABET = string.ascii_letters + string.digits
 ALREADY_THERE = 409

@@ -15,10 +15,10 @@ from meshflow.operators.plan import fingerprint, plan_one, summary
 
 if TYPE_CHECKING:
     from meshflow.clients.kube import Kube
+    from meshflow.declared import GeneratedSecret
     from meshflow.objects.reference import Reference
     from meshflow.plan.model import Plan
     from meshflow.plan.stages import Stage
-    from meshflow.settings import GeneratedSecret
 
 GRACE = 2.0  # seconds that a stage may take before the task gives its slot back: a deferral costs about as much
 

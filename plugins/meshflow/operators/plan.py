@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk import Context
 
-from meshflow import settings
+from meshflow import declared, settings
 from meshflow.hooks import store
 from meshflow.operators import bundles
 from meshflow.operators.base import MeshOperator
@@ -110,7 +110,7 @@ async def plan_one(
         objects,
         set_name=name,
         takeover=bool(rules and rules.takeover) if takeover is None else takeover,
-        prune_budget=rules.prune_budget if rules else settings.Phase.model_fields["prune_budget"].default,
+        prune_budget=rules.prune_budget if rules else declared.Phase.model_fields["prune_budget"].default,
         verdicts=Verdicts(store.home() / "verdicts" / f"{store.safe(kube.cluster)}-{name}.json"),
     )
     return Planned(plan, objects)

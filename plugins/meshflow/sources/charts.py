@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol
 
-from meshflow.settings import ChartSource, Mesh
+from meshflow.declared import ChartSource
+from meshflow.settings import Mesh
 from meshflow.sources import helm, values
 from meshflow.sources.manifests import Item
 

@@ -17,9 +17,10 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from meshflow.declared import ChartSource
 from meshflow.errors import MeshflowError, Unreachable
 from meshflow.objects.reference import Obj
-from meshflow.settings import ChartSource, Mesh
+from meshflow.settings import Mesh
 from meshflow.sources import charts
 from meshflow.sources.rendered import canonical
 from meshflow.sources.schema import Schema

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from meshflow import complaints
+from meshflow.declared import ChartSource, InjectedNamespace, ManifestSource
 from meshflow.errors import InvalidInput
 from meshflow.objects.kinds import Kinds
 from meshflow.objects.parsing import Desired
-from meshflow.settings import ChartSource, InjectedNamespace, ManifestSource, Mesh
+from meshflow.settings import Mesh
 from meshflow.sources import charts as chart_sources
 from meshflow.sources import definitions, kustomize, manifests, schema
 from meshflow.sources.charts import Charts
