@@ -49,7 +49,7 @@ def server_side_apply(
 ) -> Obj:
     """The merged object with its new managedFields; `live` is None where there is none yet. Changes no argument.
 
-    The result is still to be decoded and defaulted: it has the quantities as applied, and null where a map was emptied.
+    The result is still to be decoded and defaulted: it has the quantities as applied, and maps that were emptied.
     `foreign` are the parts of the object that the endpoint does not write; they are neither owned nor in conflict, and
     the caller puts them back. Raises BadPatch, NotTyped and Conflicts.
     """

@@ -213,7 +213,7 @@ def blank(node: Node, obj: Obj) -> Obj:
 
 
 def _blank(node: Node) -> Obj:
-    made: Obj = dict.fromkeys(zeros.NULL.get(node.name, ()))
+    made: Obj = dict(zeros.BLANK.get(node.name, {}))
     made.update({name: _blank(node.fields[name]) for name in zeros.ALWAYS.get(node.name, ())})
     return made
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox.patch import typed
 from sandbox.patch.fieldset import DOT, Set, difference, intersection, member, union
-from sandbox.schema.node import MISSING, Node, Obj
+from sandbox.schema.node import MISSING, Node
 
 
 def merge(node: Node, live: Any, applied: Any) -> Any:
@@ -72,19 +72,15 @@ def _merge_items(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
 
 
 def remove(node: Node, value: Any, paths: Set) -> Any:
-    """The value without these paths. A map or list that is emptied by it becomes null; shares the rest with `value`."""
+    """The value without these paths; shares the rest with it. A map or list that is emptied by it stays, empty."""
     how = typed.manner(node, value)
     if how is typed.Manner.BY_KEY and isinstance(value, dict):
-        made: Obj = {}
-        for key, inner in value.items():
-            kept = _removed(typed.below(node, key), inner, paths.get(f"f:{key}"))
-            if kept is not MISSING:
-                made[key] = kept
-        return made or None
+        kept = {key: _removed(typed.below(node, key), inner, paths.get(f"f:{key}")) for key, inner in value.items()}
+        return {key: inner for key, inner in kept.items() if inner is not MISSING}
     if how is typed.Manner.BY_ITEM and isinstance(value, list):
         items = [_removed(node.items, inner, paths.get(_named(node, inner))) for inner in value]
-        return [item for item in items if item is not MISSING] or None
-    return value if how is typed.Manner.LEAF and not isinstance(value, (dict, list)) else None
+        return [item for item in items if item is not MISSING]
+    return type(value)() if isinstance(value, (dict, list)) else value
 
 
 def _named(node: Node, item: Any) -> str:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.patch.errors import BadPatch
-from sandbox.schema.node import DEDUCED, Node, Obj
+from sandbox.schema.node import DEDUCED, MISSING, Node, Obj
 from sandbox.schema.plain import copied
 
 PATCH = "$patch"
@@ -39,7 +39,7 @@ def _merge_map(node: Node, target: Obj, patch: Obj) -> Obj:
     """Changes and returns `target`; consumes `patch`."""
     match patch.pop(PATCH, "merge"):
         case "replace":
-            return patch
+            return _bare(patch)  # type: ignore[no-any-return]
         case "delete":
             return {}
         case "merge":
@@ -53,24 +53,26 @@ def _merge_map(node: Node, target: Obj, patch: Obj) -> Obj:
             _delete_values(target, key.removeprefix(DELETE), value)
         elif value is None:
             target.pop(key, None)
-        elif key not in target:
-            target[key] = _plain(value)
         else:
-            target[key] = _merge_value(node.field(key) or DEDUCED, target[key], value)
+            _put(node.field(key) or DEDUCED, target, key, value)
     return target
 
 
-def _merge_value(node: Node, target: Any, patch: Any) -> Any:
-    replace = "replace" in node.patch_strategy.split(",")
-    if isinstance(target, dict) and isinstance(patch, dict) and not replace:
-        return _merge_map(node, target, patch)
-    if isinstance(target, list) and isinstance(patch, list) and _merges(node):
-        return _merge_list(node, target, patch)
-    return _plain(patch)
+def _put(node: Node, target: Obj, key: str, patch: Any) -> None:
+    old = target.get(key)
+    if isinstance(old, dict) and isinstance(patch, dict):
+        target[key] = _bare(patch) if _has(node, "replace") else _merge_map(node, old, patch)
+    elif isinstance(old, list) and isinstance(patch, list):
+        target[key] = _merge_list(node, old, patch) if _has(node, "merge") else _bare(patch)
+    else:
+        target.pop(key, None)
+        fresh = _fresh(patch)
+        if fresh is not MISSING:
+            target[key] = fresh
 
 
-def _merges(node: Node) -> bool:
-    return "merge" in node.patch_strategy.split(",")
+def _has(node: Node, strategy: str) -> bool:
+    return strategy in node.patch_strategy.split(",")
 
 
 def _retain(target: Obj, patch: Obj) -> None:
@@ -92,17 +94,46 @@ def _ordered_lists(node: Node, target: Obj, patch: Obj) -> None:
         order, key = patch.pop(directive), directive.removeprefix(ORDER)
         if not isinstance(order, list):
             raise BadPatch(f"invalid patch format: {directive} must be a list")
-        old, change = target.get(key), patch.get(key)
-        if key in patch and change is None:
-            continue  # null removes the list below, whatever the order
         field = node.field(key) or DEDUCED
-        if not _merges(field) or not (isinstance(old, list) or isinstance(change, list)):
+        if isinstance(target.get(key), list) or isinstance(patch.get(key), list):
+            _merge_ordered(field, target, key, patch, order)
+
+
+def _merge_ordered(node: Node, target: Obj, key: str, patch: Obj, order: list[Any]) -> None:
+    if key in patch and patch[key] is None:
+        return  # null removes the list, whatever the order
+    change = patch.pop(key, None) or []
+    _check_order(node, change, order)
+    if not change and not target.get(key):
+        raise BadPatch("no elements in any of the given slices")
+    _delete_values(target, key, patch.pop(DELETE + key, []))
+    if key not in target:
+        target[key] = _arrange(node, _fresh(change), order, [])
+        return
+    old = target[key]
+    merged = _merge_list(node, list(old), change) if _has(node, "merge") and change else list(old)
+    target[key] = _arrange(node, merged, order, _remembered(node, old, merged))
+
+
+def _remembered(node: Node, old: list[Any], merged: list[Any]) -> list[Any]:
+    """The old order, as the API server remembers it.
+
+    It deletes items in place and appends to the same array, so that for each deleted item the old list has a new one at
+    its end: such new items come after the old ones, all others before them (kubernetes, strategicpatch, v1.36).
+    """
+    left = [item for item in old if _among(node, item, merged)]
+    new = [item for item in merged if not _among(node, item, old)]
+    return left + sorted(new, key=lambda item: _place(node, item, merged))[: len(old) - len(left)]
+
+
+def _check_order(node: Node, change: list[Any], order: list[Any]) -> None:
+    """The items of a patch must be in the order that the patch gives for the list."""
+    names = iter([_name(node, item) for item in order])
+    for item in change:
+        if isinstance(item, dict) and PATCH in item:
             continue
-        patch.pop(key, None)
-        _delete_values(target, key, patch.pop(DELETE + key, []))
-        old = target.get(key) or []
-        merged = _merge_list(field, list(old), change) if change else list(old)
-        target[key] = _arrange(field, merged, order, old)
+        if _name(node, item) not in names:
+            raise BadPatch(f"The order in patch list:\n{change}\n doesn't match {ORDER[:-1]} list:\n{order}\n")
 
 
 def _delete_values(target: Obj, key: str, values: Any) -> None:
@@ -123,7 +154,7 @@ def _merge_list(node: Node, target: list[Any], patch: list[Any]) -> list[Any]:
     for item in patch:
         position = _find(target, node.patch_key, _key(node, item))
         if position is None:
-            target.append(_plain(item))
+            target.append(_bare(item))
         else:
             target[position] = _merge_map(node.items, target[position], item)
     return _arrange(node, target, patch, old)
@@ -146,7 +177,7 @@ def _directives(node: Node, target: list[Any], patch: list[Any]) -> tuple[list[A
             replace = True
         else:
             raise BadPatch(f"{PATCH}: {directive} cannot be an item of a list")
-    return ([_plain(item) for item in plain], []) if replace else (target, plain)
+    return (_bare(plain), []) if replace else (target, plain)
 
 
 def _key(node: Node, item: Obj) -> Any:
@@ -159,34 +190,52 @@ def _find(items: list[Any], key: str, value: Any) -> int | None:
     return next((index for index, item in enumerate(items) if item.get(key) == value), None)
 
 
+def _name(node: Node, item: Any) -> Any:
+    return item.get(node.patch_key) if isinstance(item, dict) else item
+
+
+def _among(node: Node, item: Any, items: list[Any]) -> bool:
+    return _place(node, item, items) < len(items)
+
+
+def _place(node: Node, item: Any, items: list[Any]) -> int:
+    """The position of the item of that name, or the number of items."""
+    name = _name(node, item)
+    return next((index for index, each in enumerate(items) if _name(node, each) == name), len(items))
+
+
 def _arrange(node: Node, merged: list[Any], wanted: list[Any], old: list[Any]) -> list[Any]:
     """The merged items in order: `wanted` has the order of those it names, `old` that of the others."""
-
-    def name(item: Any) -> Any:
-        found = item.get(node.patch_key) if isinstance(item, dict) else item
-        return str(found) if isinstance(found, dict | list) else found  # a key of the wrong type is refused later
-
-    order = {name(item): index for index, item in reversed(list(enumerate(wanted)))}
-    place = {name(item): index for index, item in reversed(list(enumerate(old)))}
-    named = sorted((item for item in merged if name(item) in order), key=lambda item: order[name(item)])
-    others = sorted(
-        (item for item in merged if name(item) not in order), key=lambda item: place.get(name(item), len(place))
-    )
+    named = [item for item in merged if _among(node, item, wanted)]
+    others = [item for item in merged if not _among(node, item, wanted)]
+    named.sort(key=lambda item: _place(node, item, wanted))
+    others.sort(key=lambda item: _place(node, item, old))
     arranged: list[Any] = []
     while named and others:
-        left, right = place.get(name(others[0])), place.get(name(named[0]))
-        first = left is not None and right is not None and left < right
-        arranged.append((others if first else named).pop(0))
+        left, right = _place(node, others[0], old), _place(node, named[0], old)
+        arranged.append((others if left < right < len(old) else named).pop(0))
     return arranged + named + others
 
 
-def _plain(value: Any) -> Any:
-    """A value of the patch for a place where there is nothing yet: without nulls and directives."""
+def _fresh(value: Any) -> Any:
+    """A value of the patch for a place where there is nothing yet: without nulls, and without maps that are directives.
+
+    MISSING for such a map itself.
+    """
     if isinstance(value, dict):
-        if value.get(PATCH) == "delete":
-            return {}
-        return {key: _plain(inner) for key, inner in value.items() if inner is not None and not key.startswith("$")}
+        if PATCH in value:
+            return MISSING
+        made = {key: _fresh(inner) for key, inner in value.items() if inner is not None and not key.startswith("$")}
+        return {key: inner for key, inner in made.items() if inner is not MISSING}
     if isinstance(value, list):
-        kept = [item for item in value if not (isinstance(item, dict) and PATCH in item)]
-        return [_plain(item) for item in kept]
+        return [item for item in map(_fresh, value) if item is not MISSING]
+    return value
+
+
+def _bare(value: Any) -> Any:
+    """A value of the patch that is taken whole, without nulls and directives. An item that says delete stays an item."""
+    if isinstance(value, dict):
+        return {key: _bare(inner) for key, inner in value.items() if inner is not None and not key.startswith("$")}
+    if isinstance(value, list):
+        return [_bare(inner) for inner in value]
     return value

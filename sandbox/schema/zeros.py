@@ -10,6 +10,7 @@ strings, lists and maps go when they are empty, optional numbers and booleans st
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from sandbox.schema.node import Shape
 
@@ -66,30 +67,35 @@ ALWAYS: Mapping[str, tuple[str, ...]] = {
     "DeploymentSpec": ("strategy", "template"),
     "Endpoint": ("conditions",),
     "EphemeralContainer": ("resources",),
+    "HorizontalPodAutoscalerSpec": ("scaleTargetRef",),
     "IngressServiceBackend": ("port",),
     "IngressStatus": ("loadBalancer",),
     "JobSpec": ("template",),
     "JobTemplateSpec": ("metadata", "spec"),
+    "MutatingWebhook": ("clientConfig",),
     "NetworkPolicySpec": ("podSelector",),
     "NodeStatus": ("daemonEndpoints", "nodeInfo"),
+    "PersistentVolumeClaim": ("spec", "status"),
     "PersistentVolumeClaimSpec": ("resources",),
     "PodTemplate": ("template",),
     "PodTemplateSpec": ("metadata", "spec"),
     "ReplicaSetSpec": ("template",),
     "ServiceStatus": ("loadBalancer",),
     "StatefulSetSpec": ("template", "updateStrategy"),
+    "ValidatingWebhook": ("clientConfig",),
 }
 """The structs inside other structs that are there whether they were sent or not."""
 
-NULL: Mapping[str, tuple[str, ...]] = {
-    "ClusterRole": ("rules",),
-    "CustomResourceDefinitionSpec": ("versions",),
-    "CustomResourceDefinitionStatus": ("conditions", "storedVersions"),
-    "EndpointSlice": ("endpoints", "ports"),
-    "PodSpec": ("containers",),
-    "Role": ("rules",),
+BLANK: Mapping[str, Mapping[str, Any]] = {
+    "ClusterRole": {"rules": None},
+    "CustomResourceDefinitionSpec": {"versions": None},
+    "CustomResourceDefinitionStatus": {"conditions": None, "storedVersions": None},
+    "EndpointSlice": {"endpoints": None, "ports": None},
+    "PodSpec": {"containers": None},
+    "Role": {"rules": None},
+    "StatefulSetSpec": {"serviceName": ""},
 }
-"""The lists that are null in an object to which nobody has written."""
+"""The other fields that are there in an object to which nobody has written."""
 
 
 def goes(shape: Shape, struct: str, field: str) -> bool:

@@ -25,6 +25,7 @@ CONSTANTS: dict[str, dict[str, Any]] = {
     "ServiceReference": {"port": 443},
     "ValidatingAdmissionPolicySpec": {"failurePolicy": "Fail"},
     "MatchResources": {"matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {}},
+    "NamespaceStatus": {"phase": "Active"},
     "StorageClass": {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"},
     "PriorityClass": {"preemptionPolicy": "PreemptLowerPriority"},
     "IngressClassParametersReference": {"scope": "Cluster"},

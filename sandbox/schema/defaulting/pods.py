@@ -43,7 +43,8 @@ def _volume(volume: Obj) -> None:
 
 def _pull_policy(container: Obj) -> None:
     if not container.get("imagePullPolicy"):
-        container["imagePullPolicy"] = "Always" if tag_of(container.get("image", "")) == "latest" else "IfNotPresent"
+        image = container.get("image", "")
+        container["imagePullPolicy"] = "Always" if image and tag_of(image) == "latest" else "IfNotPresent"
 
 
 def tag_of(image: str) -> str:

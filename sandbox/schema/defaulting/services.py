@@ -15,6 +15,8 @@ CONSTANTS: dict[str, dict[str, Any]] = {
     "NetworkPolicyPort": {"protocol": "TCP"},
     "Secret": {"type": "Opaque"},
     "PersistentVolumeClaimSpec": {"volumeMode": "Filesystem"},
+    "PersistentVolumeClaimStatus": {"phase": "Pending"},
+    "PersistentVolumeStatus": {"phase": "Pending"},
     "PersistentVolumeSpec": {"persistentVolumeReclaimPolicy": "Retain", "volumeMode": "Filesystem"},
 }
 

@@ -23,7 +23,7 @@ CONSTANTS: dict[str, dict[str, Any]] = {
     },
     "StatefulSetPersistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
     "DaemonSetSpec": {"revisionHistoryLimit": 10},
-    "JobSpec": {"completionMode": "NonIndexed", "suspend": False},
+    "JobSpec": {"completionMode": "NonIndexed", "suspend": False, "manualSelector": False},
     "PodFailurePolicyOnPodConditionsPattern": {"status": "True"},
     "CronJobSpec": {
         "concurrencyPolicy": "Allow",
@@ -35,7 +35,7 @@ CONSTANTS: dict[str, dict[str, Any]] = {
 }
 ROLLING: dict[str, Obj] = {
     "DeploymentStrategy": {"maxUnavailable": "25%", "maxSurge": "25%"},
-    "StatefulSetUpdateStrategy": {"partition": 0, "maxUnavailable": 1},
+    "StatefulSetUpdateStrategy": {"partition": 0},
     "DaemonSetUpdateStrategy": {"maxUnavailable": 1, "maxSurge": 0},
 }
 CPU_AT_80: Obj = {
@@ -75,6 +75,11 @@ def _job_labels(job: Obj) -> None:
         meta["labels"] = dict(labels)
 
 
+def _claims(spec: Obj) -> None:
+    for claim in spec.get("volumeClaimTemplates") or ():
+        claim.update(apiVersion="v1", kind="PersistentVolumeClaim")
+
+
 def _autoscaler(spec: Obj) -> None:
     if not spec.get("metrics") and "targetCPUUtilizationPercentage" not in spec:
         spec["metrics"] = [{**CPU_AT_80, "resource": {**CPU_AT_80["resource"]}}]
@@ -96,6 +101,7 @@ def _autoscaler(spec: Obj) -> None:
 
 RULES = {
     **{name: _rolling(name) for name in ROLLING},
+    "StatefulSetSpec": _claims,
     "JobSpec": _job,
     "HorizontalPodAutoscalerSpec": _autoscaler,
 }

@@ -157,6 +157,7 @@ def test_a_job_runs_once_and_takes_the_labels_of_its_template(stored):
         "backoffLimit": 6,
         "completionMode": "NonIndexed",
         "suspend": False,
+        "manualSelector": False,
         "podReplacementPolicy": "TerminatingOrFailed",
     }
 
