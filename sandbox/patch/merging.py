@@ -33,7 +33,7 @@ def _merge_items(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
     over; a live item of others is taken where it stands; else the next applied item is taken.
     """
     left, right = typed.steps(node, live), typed.steps(node, applied)
-    ours, theirs = dict(reversed(right)), dict(reversed(left))
+    ours, theirs = dict(right), typed.grouped(node, live)
     shared = iter([name for name, _ in right if name in theirs])
     turn = next(shared, None)
     merged: list[Any] = []
@@ -42,7 +42,8 @@ def _merge_items(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
 
     def take(name: str) -> None:
         done.add(name)
-        merged.append(merge(node.items, theirs.get(name, MISSING), ours[name]))
+        old = theirs.get(name, MISSING)
+        merged.append(merge(node.items, MISSING if isinstance(old, typed.Twins) else old, ours[name]))
 
     while at_left < len(left) or at_right < len(right):
         if at_left < len(left) and at_right < len(right):

@@ -233,7 +233,7 @@ def _fresh(value: Any) -> Any:
 
 
 def _bare(value: Any) -> Any:
-    """A value of the patch that is taken whole, without nulls and directives. An item that says delete stays an item."""
+    """A value of the patch that is taken whole, without nulls and directives. An item that says delete stays one."""
     if isinstance(value, dict):
         return {key: _bare(inner) for key, inner in value.items() if inner is not None and not key.startswith("$")}
     if isinstance(value, list):

@@ -100,8 +100,8 @@ def _fields(node: Node, value: Any) -> Set | None:
             owned = inner is None or inner == {} or key not in known
             _put(made, f"f:{key}", _fields(below(node, key), inner), owned=owned)
     elif how is Manner.BY_ITEM and isinstance(value, list):
-        for name, inner in steps(node, value):
-            _put(made, name, _fields(node.items, inner), owned=True)
+        for name, inner in grouped(node, value).items():
+            _put(made, name, None if isinstance(inner, Twins) else _fields(node.items, inner), owned=True)
     return made or None
 
 
@@ -140,6 +140,8 @@ SAME: Branches = (None, None, None)
 def _compare(node: Node, old: Any, new: Any) -> Branches:
     if old is new or (old == new and isinstance(old, bool) is isinstance(new, bool)):
         return SAME
+    if isinstance(old, Twins) or isinstance(new, Twins):
+        return _compare_twins(node, old, new)
     if old is MISSING:
         return _everything(node, new), None, None
     if new is MISSING:
@@ -156,22 +158,35 @@ def _compare(node: Node, old: Any, new: Any) -> Branches:
     return added, modified, removed
 
 
+def _compare_twins(node: Node, old: Any, new: Any) -> Branches:
+    """Twins have one owner together: an item that gets or loses a twin is another thing afterwards."""
+    if isinstance(old, Twins) and isinstance(new, Twins):
+        return None, LEAF, None
+    if isinstance(new, Twins):
+        return LEAF, None, None if old is MISSING else _everything(node, old)
+    return None if new is MISSING else _everything(node, new), None, LEAF
+
+
 def _pairs(node: Node, how: Manner, old: Any, new: Any) -> Iterator[tuple[str, Node, Any, Any]]:
     if how is Manner.BY_KEY:
         old, new = old or {}, new or {}
         for key in {**old, **new}:
             yield f"f:{key}", below(node, key), old.get(key, MISSING), new.get(key, MISSING)
     else:
-        one, other = _grouped(node, old), _grouped(node, new)
+        one, other = grouped(node, old), grouped(node, new)
         for name in {**one, **other}:
             yield name, node.items, one.get(name, MISSING), other.get(name, MISSING)
 
 
-def _grouped(node: Node, items: Any) -> dict[str, Any]:
-    """Items by step. Twins (a stored list may have some) become a list, so that they differ when any of them does."""
-    found: dict[str, list[Any]] = {}
+class Twins(list[Any]):
+    """Several items of one name. No apply may have them, but a stored list may (an `env` by POST, for one)."""
+
+
+def grouped(node: Node, items: Any) -> dict[str, Any]:
+    """Items by step, in their order; Twins where there are several of one name."""
+    found: dict[str, Twins] = {}
     for name, item in steps(node, items):
-        found.setdefault(name, []).append(item)
+        found.setdefault(name, Twins()).append(item)
     return {name: group[0] if len(group) == 1 else group for name, group in found.items()}
 
 
@@ -182,5 +197,6 @@ def _everything(node: Node, value: Any) -> Set:
     if how is Manner.BY_KEY and isinstance(value, dict):
         made = {f"f:{key}": _everything(below(node, key), inner) for key, inner in value.items()}
     elif how is Manner.BY_ITEM and isinstance(value, list):
-        made = {name: _everything(node.items, inner) for name, inner in steps(node, value)}
+        items = grouped(node, value).items()
+        made = {name: LEAF if isinstance(inner, Twins) else _everything(node.items, inner) for name, inner in items}
     return {DOT: {}, **made} if made else LEAF
