@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from typing import Any
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from meshflow import positions
 from meshflow.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 def suggestion(word: str, known: Iterable[Any]) -> str:
