@@ -113,10 +113,6 @@ def test_a_release_survives_json():
     assert Release.from_json(GREEN.to_json()) == GREEN
 
 
-def test_the_switch_is_one_field():
-    assert blue_green.selector_patch("green") == {"spec": {"selector": {COLOUR: "green"}}}
-
-
 def canary(**analysis: Any) -> Obj:
     return {"kind": "Canary", "spec": {"analysis": analysis}}
 

@@ -26,7 +26,7 @@ def stamp(moment: datetime) -> str:
 
 
 def release(**changes: Any) -> Release:
-    fields = {"applied_before": "h0", "promoted_before": "h0", "condition_before": BEFORE, "generation": 7} | changes
+    fields = {"condition_before": BEFORE, "generation": 7} | changes
     return Release("web", "weather", NEW, "r1", START, **fields)
 
 
@@ -202,7 +202,7 @@ def test_a_digest_that_the_primary_already_runs_is_skipped():
 
 
 def test_the_first_installation_ends_initialized_and_says_that_nothing_was_analysed():
-    first = release(applied_before="", promoted_before="", condition_before="")
+    first = release(condition_before="")
     assert look(None, mine=first, on_canary=None).outcome is None
     assert look(a_canary("Initializing"), mine=first, on_canary=None).outcome is None
     found = look(a_canary("Initialized"), mine=first, primary=deployment())
@@ -277,12 +277,8 @@ def test_a_release_and_a_decision_survive_json():
 
 def test_what_was_there_before_the_write_is_taken_from_the_canary():
     cd = a_canary("Succeeded", lastAppliedSpec="h1", lastPromotedSpec="h1")
-    assert observation.before(cd) == {
-        "applied_before": "h1",
-        "promoted_before": "h1",
-        "condition_before": f"Succeeded@{stamp(LATER)}",
-    }
-    assert observation.before(None) == dict.fromkeys(("applied_before", "promoted_before", "condition_before"), "")
+    assert observation.before(cd) == {"condition_before": f"Succeeded@{stamp(LATER)}"}
+    assert observation.before(None) == {"condition_before": ""}
 
 
 def test_waiting_verbs_are_no_outcomes():

@@ -17,9 +17,7 @@ from tests.triggers.conftest import START, Clock
 
 Obj = dict[str, Any]
 IMAGE = f"ghcr.io/acme/web@sha256:{'a' * 64}"
-RELEASE = Release(
-    "web", "shop", IMAGE, "r1", START, applied_before="h0", promoted_before="h0", condition_before="", generation=7
-)
+RELEASE = Release("web", "shop", IMAGE, "r1", START, condition_before="", generation=7)
 
 
 class Scene:

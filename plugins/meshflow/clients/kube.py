@@ -276,15 +276,6 @@ class Kube:
             raise statuses.error_of(answer.status, answer.body, subject, retry_after=answer.retry_after)
         return Response(answer.status, answer.headers, answer.body)
 
-    async def can(self, verb: str, kind: Kind, namespace: str | None = None) -> bool:
-        """Whether our account may do that, as the cluster's access rules say."""
-        attributes = {"verb": verb, "group": kind.group, "resource": kind.plural, "namespace": namespace or ""}
-        review = Kind("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", False)
-        body = {"apiVersion": review.api_version, "kind": review.kind, "spec": {"resourceAttributes": attributes}}
-        request = Request("POST", review.path(), self._subject("create", review), body=body)
-        answer = answers.decoded((await self._transport.send(request)).body)
-        return bool(answer.get("status", {}).get("allowed"))
-
     async def version(self) -> str:
         """The server's version, such as `v1.36.0`. The cheapest way to see that it answers."""
         subject = Subject("get", "version", None, None, self.cluster, self._transport.host)

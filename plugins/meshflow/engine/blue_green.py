@@ -18,9 +18,7 @@ from meshflow.clients.kube import Kube
 from meshflow.engine import observing, releasing
 from meshflow.engine.releasing import MANAGER, Workload
 from meshflow.mesh import blue_green as rules
-from meshflow.mesh import strategy
 from meshflow.mesh.blue_green import COLOUR, COLOURS, Decision, Observation, Release, Verb
-from meshflow.mesh.strategy import Strategy
 from meshflow.objects.parsing import Desired
 from meshflow.objects.reference import Obj, Reference
 
@@ -34,11 +32,6 @@ class Pair(NamedTuple):
 
     service: Reference
     workloads: Mapping[str, Workload]
-
-
-def is_pair(objects: Sequence[Desired]) -> bool:
-    """Whether a service is released so."""
-    return strategy.of(item.obj for item in objects) is Strategy.PLAIN_BLUE_GREEN
 
 
 def pair(service: str, objects: Sequence[Desired]) -> Pair:

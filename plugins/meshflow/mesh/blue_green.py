@@ -130,11 +130,6 @@ def decide(observation: Observation, *, release: Release, now: datetime) -> Deci
     return _or_back(Verb.SWITCH, f"{release.colour} is ready: the Service switches from {serving}", late=late)
 
 
-def selector_patch(colour: str) -> Obj:
-    """The merge patch that switches the Service."""
-    return {"spec": {"selector": {COLOUR: colour}}}
-
-
 def runs(deployment: Obj, image: str) -> bool:
     containers = deployment["spec"]["template"]["spec"]["containers"]
     return any(container.get("image") == image for container in containers)

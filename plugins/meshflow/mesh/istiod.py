@@ -10,7 +10,6 @@ from meshflow.mesh.injection import DEFAULT_REVISION, version_of
 from meshflow.objects.reference import Obj
 
 APP, REVISION, TAG = "istiod", "istio.io/rev", "istio.io/tag"
-GROUPS = ("istio.io",)
 
 
 class Webhook(NamedTuple):
@@ -19,7 +18,6 @@ class Webhook(NamedTuple):
     configuration: str  # Kind/name
     name: str
     has_bundle: bool
-    failure_policy: str
 
 
 class ControlPlane(NamedTuple):
@@ -45,7 +43,6 @@ def webhooks(configurations: Iterable[Obj]) -> tuple[Webhook, ...]:
             f"{item['kind']}/{item['metadata']['name']}",
             entry["name"],
             bool((entry.get("clientConfig") or {}).get("caBundle")),
-            entry.get("failurePolicy", ""),
         )
         for item in configurations
         for entry in item.get("webhooks") or []

@@ -30,8 +30,8 @@ class Release:
 
     `image` is `repository@digest` as written to the target; `release_id` is the pod template's annotation `RELEASE_ID`;
     `started` is when it was written, by the cluster's clock where that is known (managedFields of the write).
-    `generation` is the target's as the write returned it: an older observation is stale. The `..._before` are from the
-    canary before the write (`before`), all empty when there was none.
+    `generation` is the target's as the write returned it: an older observation is stale. `condition_before` is from the
+    canary before the write (`before`), empty when there was none.
     """
 
     service: str
@@ -40,8 +40,6 @@ class Release:
     release_id: str
     started: datetime
     generation: int = 0
-    applied_before: str = ""
-    promoted_before: str = ""
     condition_before: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -121,13 +119,8 @@ def names(canary: Obj) -> Names:
 
 
 def before(canary: Obj | None) -> dict[str, str]:
-    """The three `..._before` fields of a Release, from the canary as it is before the write."""
-    status = (canary or {}).get("status") or {}
-    return {
-        "applied_before": status.get("lastAppliedSpec", ""),
-        "promoted_before": status.get("lastPromotedSpec", ""),
-        "condition_before": condition_mark(canary),
-    }
+    """What a Release remembers of the canary as it is before the write."""
+    return {"condition_before": condition_mark(canary)}
 
 
 def condition_mark(canary: Obj | None) -> str:

@@ -17,7 +17,6 @@ from meshflow import positions
 from meshflow.objects.reference import Obj
 
 FIELDS = ("name", "namespace", "files", "literals", "envs", "options", "type")
-OPTIONS = ("labels", "annotations", "disableNameSuffixHash", "immutable")
 
 _LETTERS = str.maketrans({"0": "g", "1": "h", "3": "k", "a": "m", "e": "t"})
 
