@@ -57,6 +57,12 @@ def read(folder: Path) -> Iterator[dict[str, Any]]:
         yield _load(path)
 
 
+def newest(folder: Path) -> dict[str, Any] | None:
+    """The last record of a folder, None when it has none. Raises InvalidInput for one that is no JSON."""
+    found = _newest(folder)
+    return found[1] if found else None
+
+
 def verify(folder: Path) -> Broken | None:
     """The first broken link of the folder's chain, None when all hold."""
     try:

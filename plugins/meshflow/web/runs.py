@@ -1,0 +1,98 @@
+"""Airflow's runs as the webhook needs them. Internal parts of Airflow 3.3 are used here and in access.py only.
+
+A plugin runs inside the API server, which may use the database. `trigger_dag` is used rather than the REST API because
+a registry is no Airflow user: this works with any auth manager, and the run says which webhook it came from.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.api.common.trigger_dag import trigger_dag
+from airflow.exceptions import DagNotFound, DagRunAlreadyExists
+from airflow.models import Connection, DagRun
+from airflow.models.log import Log
+from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState
+from airflow.utils.types import DagRunTriggeredByType
+from sqlalchemy import select
+
+from meshflow import errors
+from meshflow.release.policy import Running, Waiting
+from meshflow.web.app import CONNECTION
+from meshflow.web.arrivals import Queue
+
+EVENT = "image_push"
+UNFINISHED = (DagRunState.RUNNING, DagRunState.QUEUED)
+
+
+class AirflowRuns:
+    """`arrivals.Runs` on Airflow's database. Each call is a transaction of its own."""
+
+    def exists(self, dag_id: str, run: str) -> bool:
+        """Whether there ever was such a run, as far as Airflow's database still knows."""
+        return DagRun.find_duplicate(dag_id=dag_id, run_id=run) is not None
+
+    def queue(self, dag_id: str) -> Queue:
+        """What runs and what waits, in the order in which it was asked for."""
+        with create_session(scoped=False) as session:
+            chosen = select(DagRun).where(DagRun.dag_id == dag_id, DagRun.state.in_(UNFINISHED)).order_by(DagRun.id)
+            return _queue(list(session.scalars(chosen)))
+
+    def start(self, dag_id: str, run: str, *, conf: Mapping[str, Any], by: str, note: str) -> bool:
+        """Queue a run; False when its id is taken. A paused DAG's run waits until somebody unpauses it."""
+        try:
+            trigger_dag(
+                dag_id,
+                triggered_by=DagRunTriggeredByType.REST_API,
+                triggering_user_name=by,
+                run_id=run,
+                conf=dict(conf),
+                note=note,
+            )
+        except DagRunAlreadyExists:
+            return False
+        except DagNotFound as problem:
+            raise errors.NotFound(f"Airflow does not know the DAG {dag_id} (yet). Is its file imported?") from problem
+        self._log(dag_id, run, by=by, extra=conf)
+        return True
+
+    def drop(self, dag_id: str, run: str, *, note: str) -> None:
+        """Fail a run that has not begun."""
+        with create_session(scoped=False) as session:
+            chosen = select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run).with_for_update()
+            found = session.scalar(chosen)
+            if found is None or found.state != DagRunState.QUEUED:
+                return
+            found.set_state(DagRunState.FAILED)
+            found.note = note
+        self._log(dag_id, run, by=EVENT, extra={"dropped": note})
+
+    def _log(self, dag_id: str, run: str, *, by: str, extra: Mapping[str, Any]) -> None:
+        """A line in Airflow's audit log."""
+        with create_session(scoped=False) as session:
+            session.add(Log(event=EVENT, dag_id=dag_id, run_id=run, owner=by, extra=json.dumps(dict(extra))))
+
+
+def webhook_secret() -> str | None:
+    """The password of the connection `meshflow_webhook`; None when it is not there or has none."""
+    try:
+        return Connection.get_connection_from_secrets(CONNECTION).password or None
+    except AirflowNotFoundException:
+        return None
+
+
+def _queue(runs: Sequence[DagRun]) -> Queue:
+    running = next((item for item in runs if item.state == DagRunState.RUNNING), None)
+    return Queue(
+        Running(running.run_id, _digest(running)) if running else None,
+        tuple(Waiting(item.run_id, _digest(item)) for item in runs if item.state == DagRunState.QUEUED),
+    )
+
+
+def _digest(run: DagRun) -> str:
+    """The digest that a run was asked for; empty when it was asked for a tag, or for nothing."""
+    return str((run.conf or {}).get("image") or "").partition("@")[2]
