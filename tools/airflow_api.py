@@ -17,6 +17,10 @@ class AirflowApi:
     def __init__(self, url: str) -> None:
         self._http = httpx.Client(base_url=url, timeout=30)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
     def login(self, user: str, password: str) -> None:
         """Exchange name and password for a token."""
         answer = self._http.post("/auth/token", json={"username": user, "password": password})
@@ -28,6 +32,12 @@ class AirflowApi:
         answer = self._http.get(f"/api/v2/{path}", params=params)
         answer.raise_for_status()
         return answer.json()
+
+    def page(self, path: str) -> str:
+        """A page outside of the API, as text."""
+        answer = self._http.get(f"/{path}")
+        answer.raise_for_status()
+        return answer.text
 
     def patch(self, path: str, body: dict[str, Any]) -> Any:
         """The decoded answer to a PATCH below /api/v2."""

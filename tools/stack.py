@@ -34,6 +34,7 @@ class Stack:
     def __init__(self, home: Path, *, speed: float = 10.0, root: Path = ROOT) -> None:
         self.home, self.speed, self.root = home, speed, root
         self.password = secrets.token_urlsafe(9)
+        self.webhook_secret = secrets.token_urlsafe(24)
         self.port, self._log_port = free_ports(2)
         self.parts: dict[str, Process] = {}
         self.sandbox: dict[str, Any] = {}
@@ -76,6 +77,12 @@ class Stack:
         self.api.login(USER, self.password)
         self.parts["dag-processor"].until(lambda: self._dag_files() <= len(self.api.dags()), seconds=90)
 
+    def subscribe(self) -> None:
+        """From now on the sandbox's registry tells Airflow of every push."""
+        headers = {"Authorization": f"Bearer {self.webhook_secret}"}
+        url = f"{self.url}/meshflow/hooks/distribution"
+        self.cluster.control("POST", "subscribers", {"url": url, "headers": headers})
+
     def start_part(self, part: str) -> None:
         """One of Airflow's processes, also again after it was killed."""
         self._start(part, self._airflow(part, *AIRFLOW_PARTS[part]))
@@ -91,6 +98,9 @@ class Stack:
 
     def stop(self) -> None:
         """Stop everything, Airflow and sandbox at once."""
+        for name in ("_api", "_cluster"):
+            if client := self.__dict__.pop(name, None):
+                client.close()
         stop_all(list(self.parts.values()))
 
     def dead(self) -> list[str]:
@@ -146,6 +156,7 @@ class Stack:
             "MESHFLOW_HOME": str(self.home / "meshflow"),
             "MESHFLOW_CHARTS_LOCK": str(self.home / "charts.lock"),
             "AIRFLOW_HOME": str(self.airflow_home),
+            "AIRFLOW_CONN_MESHFLOW_WEBHOOK": json.dumps({"conn_type": "generic", "password": self.webhook_secret}),
             **airflow_settings(self),
         }
 

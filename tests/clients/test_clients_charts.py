@@ -95,6 +95,15 @@ def test_an_archive_that_differs_from_the_lock_is_refused(tmp_path: Path) -> Non
         store(tmp_path, repository).fetch(*PIN)
 
 
+@pytest.mark.parametrize("digest", ["''", "null", "0" * 64, "abc"], ids=["empty", "null", "a number", "too short"])
+def test_a_lock_without_a_digest_locks_nothing_and_lets_nothing_through(tmp_path: Path, digest: str) -> None:
+    store(tmp_path, good()).lock([PIN])
+    lock = tmp_path / "charts.lock"
+    lock.write_text(lock.read_text().replace(DIGEST, digest))
+    with pytest.raises(InvalidInput, match=r"charts\.lock:\d+: .*is no sha256"):
+        store(tmp_path, good()).fetch(*PIN)
+
+
 def test_a_changed_file_in_the_cache_is_not_used(tmp_path: Path) -> None:
     repository = good()
     store(tmp_path, repository).lock([PIN])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ HEADER = """\
 # An archive with another digest is refused, and so is a chart that does not stand here.
 """
 LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+DIGEST = re.compile(r"[0-9a-f]{64}")
 VERSIONS_SHOWN = 5
 CONNECT_SECONDS = 10.0
 
@@ -65,11 +67,11 @@ class ChartStore:
                 where=str(self._charts.lock),
                 way_out=f"Run `make lock` and commit the file, or add {repository}/{name} to charts.allow_unlocked",
             )
-        if locked and (kept := self._kept(locked)):
+        if locked is not None and (kept := self._kept(locked)):
             return kept
         data = self._download(pin)
         found = hashlib.sha256(data).hexdigest()
-        if locked and found != locked:
+        if locked is not None and found != locked:
             raise InvalidInput(
                 f"the archive of {pin} has the sha256 {found}, but {locked} is locked",
                 where=str(self._charts.lock),
@@ -99,11 +101,16 @@ class ChartStore:
         for document in positions.read(self._charts.lock):
             for number, entry in enumerate(document.value.get("charts") or []):
                 try:
-                    pins[Pin(entry["repository"], entry["name"], str(entry["version"]))] = entry["sha256"]
+                    pin, digest = Pin(entry["repository"], entry["name"], str(entry["version"])), entry["sha256"]
                 except (KeyError, TypeError) as error:
                     raise document.error(
                         f"the field {error} is missing", ("charts", number), way_out="Run `make lock`"
                     ) from error
+                if not (isinstance(digest, str) and DIGEST.fullmatch(digest)):  # an empty one must not pass for any
+                    raise document.error(
+                        f"{digest!r} is no sha256", ("charts", number, "sha256"), way_out="Run `make lock`"
+                    )
+                pins[pin] = digest
         return pins
 
     def _kept(self, digest: str) -> Path | None:
