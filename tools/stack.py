@@ -194,7 +194,7 @@ def airflow_settings(stack: Stack) -> dict[str, str]:
         "CORE__HOSTNAME_CALLABLE": "tools.stack.loopback",  # where the log server is asked
         "LOGGING__WORKER_LOG_SERVER_PORT": str(stack._log_port),
         "LOGGING__TRIGGER_LOG_SERVER_PORT": str(stack._log_port),
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{stack.airflow_home / 'airflow.db'}",
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{stack.airflow_home / 'airflow.db'}?timeout=30",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
         "SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "3",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
