@@ -19,7 +19,6 @@ from pathlib import Path
 from tools.processes import Process, stop_all
 from tools.stack import ROOT
 
-NOT_PASSED = ("failure", "error", "skipped")
 KNOWN = re.compile(r"```contract-known-failures\n(.*?)```", re.DOTALL)
 
 

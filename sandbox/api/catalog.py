@@ -11,8 +11,6 @@ from sandbox.builtin.strategy import Strategy
 from sandbox.schema import builtin, crd
 from sandbox.schema.node import Node
 
-GroupVersion = tuple[str, str]
-
 
 class Catalog:
     """All served resources, looked up by path or by kind."""

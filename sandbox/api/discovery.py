@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 Obj = dict[str, Any]
 
-AGGREGATED = ("apidiscovery.k8s.io", "as=APIGroupDiscoveryList")
 VERSION: Obj = {
     "major": "1",
     "minor": "36",

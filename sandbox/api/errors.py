@@ -26,7 +26,6 @@ class Why(StrEnum):
     TOO_LONG = "FieldValueTooLong"
     TOO_MANY = "FieldValueTooMany"
     TYPE_INVALID = "FieldValueTypeInvalid"
-    MANAGER_CONFLICT = "FieldManagerConflict"
 
 
 class Cause(NamedTuple):

@@ -129,7 +129,6 @@ _POD_SUBRESOURCES = (
     Subresource("binding", CREATE, "Binding"),
     Subresource("eviction", CREATE, "Eviction", "policy", "v1"),
 )
-_FINALIZE = Subresource("finalize", ("update",))
 _TOKEN = Subresource("token", CREATE, "TokenRequest", "authentication.k8s.io", "v1")
 _PROXY = Subresource("proxy", ("create", "delete", "get", "patch", "update"), "ServiceProxyOptions")
 _HOOKS = "api-extensions"

@@ -7,7 +7,6 @@ from sandbox.builtin.problems import Problem
 from sandbox.builtin.strategy import SPEC, STATUS, Context, Obj, Path, Strategy
 
 NAME_LABEL = "kubernetes.io/metadata.name"
-IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
 
 
 class Namespace(Strategy):

@@ -21,7 +21,6 @@ SHAPES = {
     "boolean": Shape.BOOLEAN,
     "array": Shape.LIST,
 }
-IDENTITY = ("apiVersion", "kind", "metadata")
 
 
 def compile(openapi: Mapping[str, Any] | None, *, group: str, version: str, kind: str) -> Node:  # noqa: A001 - as in re.compile

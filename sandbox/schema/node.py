@@ -123,16 +123,6 @@ class Node:
             return self.items
         return DEDUCED if self.preserve or self.shape is Shape.ANY else None
 
-    def walk(self, *path: str) -> Node:
-        """The node below, by field names; `*` goes into lists and maps. KeyError where there is none."""
-        node: Node = self
-        for step in path:
-            found = node.items if step == "*" else node.field(step)
-            if found is None:
-                raise KeyError(step)
-            node = found
-        return node
-
     def __iter__(self) -> Iterator[str]:
         return iter(self.fields)
 

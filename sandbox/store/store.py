@@ -104,9 +104,6 @@ class Store:
         for listener in list(shelf.listeners) if shelf else ():
             listener(None)
 
-    def storages(self) -> list[Storage]:
-        return list(self._shelves)
-
     def get(self, storage: Storage, namespace: str | None, name: str) -> Record | None:
         shelf = self._shelves.get(storage)
         return shelf.records.get((namespace or "", name)) if shelf else None
