@@ -10,6 +10,7 @@ Map, in reading order:
 - `patch`         JSON, merge and strategic patches, server-side apply and managedFields (pure)
 - `builtin`       what each built-in kind does beyond its schema
 - `controllers`   the built-in controllers, the scheduler and the node, on one frame (`controllers.base`)
+- `selectors`     labels, and the selectors that objects carry
 - `network`       in-cluster names: http://service.namespace:port answered by registered applications
 - `serving`, `certificates`   HTTPS on loopback
 - `standins`      istiod, Flagger, Prometheus, Grafana, Kiali, gateways, awake while their Deployments run

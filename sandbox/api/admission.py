@@ -12,11 +12,14 @@ import json
 import ssl
 import uuid
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sandbox.api import conversion, selectors
+from sandbox import selectors
+from sandbox.api import conversion
 from sandbox.api.calls import Call
 from sandbox.api.errors import ApiError, internal
+from sandbox.api.selectors import LabelTest
 from sandbox.network import Network, NetworkError
 from sandbox.patch import json_patch
 from sandbox.patch.errors import PatchError
@@ -34,8 +37,8 @@ class Hook(NamedTuple):
     """One webhook of a configuration, with its selectors compiled."""
 
     config: Obj
-    namespaces: selectors.LabelTest
-    objects: selectors.LabelTest
+    namespaces: LabelTest
+    objects: LabelTest
 
     @property
     def name(self) -> str:
@@ -82,8 +85,8 @@ class Admission:
             made = [
                 Hook(
                     config,
-                    selectors.label_selector(config.get("namespaceSelector") or {}),
-                    selectors.label_selector(config.get("objectSelector") or {}),
+                    partial(selectors.matches, config.get("namespaceSelector") or {}),
+                    partial(selectors.matches, config.get("objectSelector") or {}),
                 )
                 for config in configuration.get("webhooks") or []
             ]

@@ -1,4 +1,4 @@
-"""Label and field selectors.
+"""Label and field selectors in the query of a request.
 
 `labels(text)` and `fields(text, allowed)` parse once and return a predicate; malformed ones raise ApiError 400.
 An absent label matches `!=` and `notin`.
@@ -95,28 +95,6 @@ def _compare(value: str | None, operator: str, limit: int) -> bool:
     if value is None or not value.lstrip("-").isdigit():
         return False
     return int(value) > limit if operator == ">" else int(value) < limit
-
-
-def label_selector(selector: Obj | None) -> LabelTest:
-    """Return a predicate for a LabelSelector object; None selects nothing, {} everything."""
-    if selector is None:
-        return lambda found: False
-    pairs = (selector.get("matchLabels") or {}).items()
-    rules = selector.get("matchExpressions") or []
-    return lambda found: all(found.get(k) == v for k, v in pairs) and all(_expression(rule, found) for rule in rules)
-
-
-def _expression(rule: Obj, found: Mapping[str, str]) -> bool:
-    key, operator, values = rule["key"], rule["operator"], rule.get("values") or []
-    match operator:
-        case "In":
-            return found.get(key) in values
-        case "NotIn":
-            return found.get(key) not in values
-        case "Exists":
-            return key in found
-        case _:
-            return key not in found
 
 
 def fields(text: str, allowed: Iterable[str]) -> Matches:

@@ -78,11 +78,6 @@ class Behaviours:
         self.rules = []
         self.changed()
 
-    def set_default(self, **changes: Any) -> None:
-        """Change the durations of everything, as `default.pull`."""
-        self.default = dataclasses.replace(self.default, **changes)
-        self.changed()
-
     def of(self, namespace: str, pod: str, container: str, image: str) -> Behaviour:
         found = self.default
         for rule in self.rules:

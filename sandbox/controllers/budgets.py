@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sandbox.controllers import conditions, pods, selectors
+from sandbox import selectors
+from sandbox.controllers import conditions, pods
 from sandbox.controllers.base import Controller, Key, Watched
 
 Obj = dict[str, Any]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, NamedTuple
 
-from sandbox.controllers import owners, pods, selectors
+from sandbox import selectors
+from sandbox.controllers import owners, pods
 from sandbox.controllers.base import Controller, Watched
 
 Obj = dict[str, Any]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from sandbox import selectors
 from sandbox.api.errors import ApiError
-from sandbox.controllers import selectors
 
 if TYPE_CHECKING:
     from sandbox.client import Client

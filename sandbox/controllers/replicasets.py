@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox import selectors
 from sandbox.api.errors import ApiError
-from sandbox.controllers import conditions, events, owners, pods, selectors
+from sandbox.controllers import conditions, events, owners, pods
 from sandbox.controllers.base import Controller, Watched, own_key, owner_keys
 
 Obj = dict[str, Any]

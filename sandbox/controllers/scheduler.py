@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.controllers import conditions, events, pods, selectors
+from sandbox import selectors
+from sandbox.controllers import conditions, events, pods
 from sandbox.controllers.base import Controller, Watched
 
 Obj = dict[str, Any]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.controllers import events, owners, pods, revisions, selectors
+from sandbox import selectors
+from sandbox.controllers import events, owners, pods, revisions
 from sandbox.controllers.base import Controller, Watched, own_key, owner_keys
 
 Obj = dict[str, Any]

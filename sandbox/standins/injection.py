@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox import selectors
 from sandbox.standins import injection_proxy, injection_rewrites
 
 Obj = dict[str, Any]
@@ -64,7 +65,7 @@ def wanted(pod: Obj, settings: Settings) -> bool:
     if said in ("true", "false"):
         return said == "true"
     for key, answer in (("neverInjectSelector", False), ("alwaysInjectSelector", True)):
-        if any(_selects(selector, _labels(pod)) for selector in settings.config.get(key) or ()):
+        if any(selector and selectors.matches(selector, _labels(pod)) for selector in settings.config.get(key) or ()):
             return answer
     return bool(settings.config.get("policy", "enabled") == "enabled")
 
@@ -104,14 +105,6 @@ def patch(before: Obj, after: Obj) -> list[Obj]:
             operation = "replace" if key in before[part] else "add"
             operations.append({"op": operation, "path": f"/{part}/{key}", "value": after[part][key]})
     return operations
-
-
-def find_proxy(spec: Obj) -> Obj | None:
-    """The proxy's container, wherever it is."""
-    for container in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]:
-        if container["name"] == PROXY:
-            return dict(container)
-    return None
 
 
 def _templates(pod: Obj, settings: Settings) -> list[str]:
@@ -179,12 +172,6 @@ def _workload(pod: Obj) -> str:
         return str(metadata.get("name") or metadata.get("generateName", "").rstrip("-"))
     suffix = _labels(pod).get("pod-template-hash", "")
     return str(owner["name"]).removesuffix(f"-{suffix}") if owner["kind"] == "ReplicaSet" else str(owner["name"])
-
-
-def _selects(selector: Obj, labels: Mapping[str, str]) -> bool:
-    from sandbox.api import selectors
-
-    return bool(selector) and selectors.label_selector(selector)(labels)
 
 
 def _labels(pod: Obj) -> Mapping[str, str]:

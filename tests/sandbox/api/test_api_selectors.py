@@ -33,13 +33,6 @@ def test_malformed_label_selectors_are_bad_requests(text: str) -> None:
     assert caught.value.code == 400
 
 
-def test_a_selector_object_without_anything_selects_everything_and_none_nothing() -> None:
-    assert selectors.label_selector({})(LABELS)
-    assert not selectors.label_selector(None)(LABELS)
-    rule = {"matchExpressions": [{"key": "app", "operator": "Exists"}, {"key": "old", "operator": "DoesNotExist"}]}
-    assert selectors.label_selector(rule)(LABELS)
-
-
 def test_fields_that_a_kind_does_not_offer_are_refused() -> None:
     pod = {"metadata": {"name": "a"}, "status": {"phase": "Running"}}
     assert selectors.fields("status.phase!=Pending,metadata.name=a", ["status.phase"])(pod)

@@ -117,7 +117,7 @@ def test_a_rule_that_changes_nothing_known_is_refused(world):
 
 
 async def test_a_deleted_pod_stays_until_it_has_stopped(world):
-    world.kubelet.behaviours.set_default(stop=5.0)
+    world.kubelet.behaviours.add(Rule(changes={"stop": 5.0}))
     await world.client.create(pod())
     await world.pass_time(1)
     await world.client.delete("v1", "Pod", "one", "shop")

@@ -1,4 +1,4 @@
-"""Label selectors, as workloads and Services write them."""
+"""Labels, and the selectors that objects carry. Those in the query of a request are read by `api.selectors`."""
 
 from __future__ import annotations
 
