@@ -6,7 +6,7 @@ First the ingress and egress gateways with the hosts outside the mesh, then mutu
 |---|---|---|
 | render, plan, approve | both phases in their final state, gateways and STRICT | as in *Install Istio* |
 | apply_gateways | gateways, service entries, egress routes | a gateway does not become ready |
-| check_gateways | the gateway has an address and answers; its URL is in the log and the XCom | no address, or no answer there |
+| check_gateways | the gateway has an address and answers; its URL is in the log and the XCom `gateway_url` | no address, or no answer there |
 | permit | PERMISSIVE, on a mesh that is not STRICT yet; otherwise nothing | as *apply* |
 | evidence | what would break under STRICT: plaintext traffic seen, clients without a proxy, probes, headless services | the findings are named, and the mesh stays PERMISSIVE |
 | enforce | STRICT, authorization and network policies | as *apply* |
@@ -43,10 +43,12 @@ with DAG(
     plan = PlanTask(task_id="plan")
     approve = ApprovePlan(task_id="approve")
     apply_gateways = Apply(task_id="apply_gateways", bundle="gateway")
-    check_gateways = GateSensor(task_id="check_gateways", gates="gateway")
+    check_gateways = GateSensor(
+        task_id="check_gateways", gates="gateway", publish={"gateway_url": ("gateway.address", "url")}
+    )
     permit = Permit(task_id="permit", bundle="mtls@permissive")
     evidence = GateSensor(task_id="evidence", gates="mtls_evidence", patience=timedelta(minutes=2))
-    enforce = Apply(task_id="enforce", bundle="mtls")
+    enforce = Apply(task_id="enforce", bundle="mtls", steps=["permit"])
     gates = GateSensor(task_id="gates", gates="mtls")
     record = Record.of_run(
         chain="secure",

@@ -200,8 +200,8 @@ class Ingress(Model):
 
     namespace: Name = "istio-ingress"
     service: Name = "istio-ingressgateway"
-    port: int = Field(80, ge=1, le=65535)
-    host: str | None = None  # sent as the Host header; None: the address itself
+    port: int = Field(80, ge=1, le=65535)  # of the Service, by which clients come
+    host: str | None = None  # the name that clients ask for; None: any
 
 
 class Endpoint(Model):

@@ -132,6 +132,14 @@ def test_a_gateway_needs_an_address():
     service["status"] = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
     assert gateway.has_address(service).numbers["url"] == "http://192.0.2.1"
     says(gateway.has_address(None), FAIL, "no Service")
+    says(gateway.has_address(service, port=443), FAIL, "no port 443")
+    says(gateway.has_address(service, port=80, asked_for="a.example.com"), PASS, "ask it for a.example.com")
+
+
+def test_without_prometheus_a_mesh_with_workloads_stays_permissive_and_says_what_to_run():
+    says(mtls.blind([], workloads=3, why="not found"), Result.ERROR, "(not found). The mesh stays PERMISSIVE; run")
+    broken = Finding(Kind.NO_PROXY, "Pod/weather/a", "it has no proxy")
+    says(mtls.blind([broken], workloads=3, why="not found"), FAIL, "STRICT would break")
 
 
 @pytest.mark.parametrize(

@@ -78,3 +78,11 @@ def test_the_published_address_is_http_when_the_gateway_has_no_https():
     found = gateway.address(service("LoadBalancer", ingress=[{"ip": "2001:db8::7"}], ports=PORTS[:2]))
     assert found.url() == "http://[2001:db8::7]"
     assert found.url(scheme="https") is None
+
+
+def test_the_published_address_is_of_the_port_that_clients_use():
+    found = gateway.address(service("LoadBalancer", ingress=[{"ip": "192.0.2.7"}]), port=80)
+    assert found.url() == "http://192.0.2.7"
+    assert gateway.address(service("NodePort"), nodes=[node("n", ("InternalIP", "10.0.0.1"))], port=443).url() == (
+        "https://10.0.0.1:31443"
+    )

@@ -1,7 +1,7 @@
 """The gates by name: what each one looks at, put before the pure rules that judge it.
 
-A question that could not be asked is the verdict `error` of that gate and ends none of the others; only when the
-cluster as a whole does not answer is that raised.
+A question that an add-on did not answer is the verdict `error` of that gate and ends none of the others. When the
+cluster itself does not answer, that is raised.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from meshflow.clients.kube import Kube
 from meshflow.engine import addons, observing
-from meshflow.errors import InvalidInput, MeshflowError, Temporary, Unauthorized, Unreachable
+from meshflow.errors import InvalidInput, MeshflowError, Temporary
 from meshflow.gates import flagger, gateway, injection, istio, kiali, model, mtls, observability, queries, rollout
 from meshflow.gates.model import Verdict, Verdicts
 from meshflow.mesh import evidence
@@ -56,8 +56,6 @@ async def asked(gate: str, question: Awaitable[Answer]) -> list[Verdict]:
     """The answer, or the verdict `error` of that gate."""
     try:
         answer = await question
-    except (Unreachable, Unauthorized):
-        raise
     except MeshflowError as problem:
         return [model.error(gate, problem)]
     return [answer] if isinstance(answer, Verdict) else list(answer)
@@ -109,7 +107,7 @@ async def _gateway(kube: Kube, mesh: Mesh, options: Options) -> list[Verdict]:
     service = await kube.get(Reference("", "Service", mesh.ingress.namespace, mesh.ingress.service))
     nodes = await observing.items(kube, "v1", "Node")
     return [
-        gateway.has_address(service, nodes=nodes),
+        gateway.has_address(service, nodes=nodes, port=mesh.ingress.port, asked_for=mesh.ingress.host),
         *await asked(gateway.ANSWERS, _gateway_answers(kube, mesh)),
     ]
 
@@ -135,7 +133,10 @@ async def _mtls_evidence(kube: Kube, mesh: Mesh, options: Options) -> list[Verdi
     seen: tuple[evidence.Finding, ...] = ()
     requests = None
     if workloads:
-        seen, requests = await _plaintext(kube, mesh)
+        try:
+            seen, requests = await _plaintext(kube, mesh)
+        except MeshflowError as problem:
+            return [mtls.blind(found, workloads=len(workloads), why=str(problem))]
     return [mtls.evidence([*found, *seen], workloads=len(workloads), requests=requests)]
 
 
@@ -341,7 +342,7 @@ async def _preflight(kube: Kube, mesh: Mesh, options: Options) -> list[Verdict]:
     return [
         istio.available(deployments, version=mesh.istio.version, revision=revision),
         istio.bundles_set(webhooks),
-        rollout.canary_idle(canary),
+        rollout.canary_idle(canary, supersede=bool(options.get("supersede"))),
         rollout.sidecar_present(namespace, {"metadata": {}, "spec": {}}, pods=pods),
     ]
 

@@ -12,14 +12,23 @@ from meshflow.objects.reference import Obj
 ADDRESS, ANSWERS = "gateway.address", "gateway.answers"
 
 
-def has_address(service: Obj | None, *, nodes: Sequence[Obj] = ()) -> Verdict:
-    """Whether callers can reach the gateway's Service; a load balancer that has no address yet is a fail."""
+def has_address(
+    service: Obj | None, *, nodes: Sequence[Obj] = (), port: int | None = None, asked_for: str | None = None
+) -> Verdict:
+    """Whether callers can reach the gateway's Service; a load balancer that has no address yet is a fail.
+
+    `port` is the one of the Service that callers use; None: https where the Service has it, else http. `asked_for` is
+    the host name that they send, which the evidence repeats.
+    """
     if service is None:
         return Verdict(ADDRESS, Result.FAIL, "the gateway has no Service")
-    found = gateway.address(service, nodes=nodes)
+    found = gateway.address(service, nodes=nodes, port=port)
     numbers = {"reach": found.reach.value, "host": found.host or "none", "url": found.url() or "none"}
+    if port is not None and not found.ports:
+        return Verdict(ADDRESS, Result.FAIL, f"the gateway's Service has no port {port}", numbers)
     result = Result.FAIL if found.reach is Reach.PENDING else Result.PASS
-    return Verdict(ADDRESS, result, found.message, numbers)
+    named = f"; clients ask it for {asked_for}" if asked_for else ""
+    return Verdict(ADDRESS, result, found.message + named, numbers)
 
 
 def answers(status: int | None, *, asked: str, routed: bool = False) -> Verdict:

@@ -35,6 +35,18 @@ def evidence(findings: Iterable[Finding], *, workloads: int, requests: float | N
     return Verdict(EVIDENCE, Result.PASS, f"{requests:.0f} requests by mutual TLS and none in plain text", numbers)
 
 
+def blind(findings: Iterable[Finding], *, workloads: int, why: str) -> Verdict:
+    """The same while Prometheus does not answer: what the objects say, and else that traffic has to be seen first."""
+    seen = evidence(findings, workloads=workloads, requests=None)
+    if seen.result is Result.FAIL:
+        return seen
+    reason = (
+        f"{workloads} pods are in the mesh, and Prometheus cannot say whether their callers use mutual TLS ({why}). "
+        "The mesh stays PERMISSIVE; run deploy_observability, let some traffic pass, then run this again"
+    )
+    return Verdict(EVIDENCE, Result.ERROR, reason, seen.numbers)
+
+
 def effective(
     answers: Mapping[str, Sequence[Effective]], *, wanted: Mode = Mode.STRICT, exceptions: Iterable[str] = ()
 ) -> Verdict:

@@ -1,4 +1,4 @@
-"""Where a gateway is reached: from its Service, and from what its Gateway listens on."""
+"""Where a gateway is reached, from its Service."""
 
 from __future__ import annotations
 
@@ -40,17 +40,19 @@ class Address(NamedTuple):
         return None
 
 
-def address(service: Obj, *, nodes: Sequence[Obj] = ()) -> Address:
-    """How the gateway behind a Service is reached.
+def address(service: Obj, *, nodes: Sequence[Obj] = (), port: int | None = None) -> Address:
+    """How the gateway behind a Service is reached; with `port`, by that port of the Service alone.
+
+    A Service may have ports on which nothing listens yet (the gateway chart's has 443 from the start).
 
     load_balancer: the load balancer's address. node_port: a node's address and the Service's node port, also when a
     load balancer was asked for and none came but `nodes` are given. cluster: only from inside. pending: a load
     balancer was asked for and has no address yet, which no time limit ends where none is installed.
     """
     spec = service["spec"]
-    reached = [port for port in spec.get("ports") or [] if port["port"] != STATUS_PORT]
-    direct = tuple((_name(port), int(port["port"])) for port in reached)
-    by_node = tuple((_name(port), int(port["nodePort"])) for port in reached if port.get("nodePort"))
+    reached = [one for one in spec.get("ports") or [] if one["port"] != STATUS_PORT and port in (None, one["port"])]
+    direct = tuple((_name(one), int(one["port"])) for one in reached)
+    by_node = tuple((_name(one), int(one["nodePort"])) for one in reached if one.get("nodePort"))
     kind = spec.get("type", "ClusterIP")
     if kind == "LoadBalancer":
         points = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []

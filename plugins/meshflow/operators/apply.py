@@ -34,7 +34,8 @@ class Apply(MeshOperator):
     """Apply one bundle by server-side apply.
 
     It plans again, so that a retry after a crash, or a clear in the UI, goes on where the cluster is now. If a person
-    approved a plan, then what is to be written must be part of what was approved, else `Stale`.
+    approved a plan, then what is to be written must be part of what was approved, else `Stale`; objects that the tasks
+    `steps` of this run wrote on the way to it are not what was seen any more, and may be written all the same.
     Waiting is deferred; with `wait=False` the last stage is left to a later task.
     Returns {set, counts, writes, objects}.
     """
@@ -49,13 +50,14 @@ class Apply(MeshOperator):
         plan_task: str = "plan",
         approve_task: str = "approve",
         request_task: str | None = None,
+        steps: Sequence[str] = (),
         wait: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.bundle = bundle
         self.render_task, self.plan_task, self.approve_task = render_task, plan_task, approve_task
-        self.request_task, self.wait = request_task, wait
+        self.request_task, self.steps, self.wait = request_task, tuple(steps), wait
 
     def work(self, context: Context) -> dict[str, Any]:
         """From the first stage on."""
@@ -153,7 +155,13 @@ class Apply(MeshOperator):
         if self.bundle not in approvable or not self._approved(context):
             return
         approved = set(approvable[self.bundle])
-        new = [str(entry) for entry in plan.writes if fingerprint(entry) not in approved]
+        results = [context["ti"].xcom_pull(task_ids=task) or {} for task in self.steps]
+        ours = {written for result in results for written in result.get("writes", ())}
+        new = [
+            str(entry)
+            for entry in plan.writes
+            if fingerprint(entry) not in approved and str(entry.reference) not in ours
+        ]
         if new:
             raise errors.Stale(
                 f"{len(new)} changes were not part of the approved plan, the first is {new[0]}: the cluster changed "
