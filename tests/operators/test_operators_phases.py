@@ -338,3 +338,30 @@ def test_what_a_run_leaves_behind_holds_no_credential(
     assert token not in left
     assert "certificate-authority" not in left
     assert "hunter2" not in left
+
+
+def test_what_an_earlier_bundle_of_the_run_brings_is_not_unknown(world: World) -> None:
+    """As the policies of `mtls` in the namespaces of `gateway`: nothing of both is there when the run is planned."""
+    later = f"{world.namespace}-later"
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": later}}
+    world.phase("gateway", [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": later}}])
+    world.phase("mtls", [config])
+    run = Run()
+    run.execute(Render(task_id="render", bundles=["gateway", "mtls"], cluster="default"))
+    result = run.execute(plan())
+    assert result["summary"] == "gateway: 1 create; mtls: 1 create"
+    assert "its namespace is created first" in result["markdown"]
+
+
+def test_an_approved_plan_may_be_reached_in_steps(world: World) -> None:
+    """PERMISSIVE stands between nothing and the STRICT that was approved."""
+    world.phase("mtls", [world.config("a", mode="permissive")], stage="permissive")
+    world.phase("mtls", [world.config("a", mode="strict")], stage="strict")
+    run = Run(approve=True)
+    run.execute(Render(task_id="render", bundles=["mtls"], cluster="default"))
+    approved(run).execute(plan())
+    run.execute(Permit(task_id="permit", bundle="mtls@permissive", cluster="default"))
+    with pytest.raises(errors.Stale, match="not part of the approved plan"):
+        run.execute(Apply(task_id="enforce", bundle="mtls", cluster="default"))
+    result = run.execute(Apply(task_id="enforce", bundle="mtls", cluster="default", steps=["permit"]))
+    assert result["counts"] == {"configure": 1}

@@ -9,6 +9,7 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import TaskDeferred
 
 from meshflow import errors
+from meshflow.gates import rollout
 from meshflow.gates.model import Result, Verdict, Verdicts
 from meshflow.release import record
 from meshflow.sensors.rollout import Preflight
@@ -92,3 +93,29 @@ def test_what_the_cluster_says_is_waited_for_with_the_requests_own_gates_kept(as
     task = Preflight(task_id="preflight", service="web", cluster="default")
     verdicts = task.resume(run.context(task), {"verdicts": HEALTHY.to_json()})
     assert [item["gate"] for item in verdicts] == ["rollout.digest", "rollout.quarantine", "istio.available"]
+
+
+def test_a_dry_run_says_what_stands_against_it_and_goes_on(asked, monkeypatch) -> None:
+    sick = Verdicts.of(Verdict("istio.available", Result.FAIL, "there is no istiod"))
+    monkeypatch.setattr(Preflight, "ask", lambda self, question: sick)
+    _, execute = preflight(GOOD, dry_run=True)
+    assert [verdict["result"] for verdict in execute()] == ["fail"]
+
+
+def test_a_later_release_may_take_the_place_of_an_analysis_and_never_of_a_promotion() -> None:
+    def idle(phase: str, *, supersede: bool) -> bool:
+        canary = {"metadata": {"name": "web"}, "spec": {}, "status": {"phase": phase}}
+        return rollout.canary_idle(canary, supersede=supersede).passed
+
+    assert [idle(phase, supersede=True) for phase in ("Progressing", "Promoting", "Finalising")] == [True, False, False]
+    assert not idle("Progressing", supersede=False)
+    assert idle("Succeeded", supersede=True)
+
+
+@pytest.mark.parametrize("asked_for", [True, False])
+def test_superseding_is_asked_for_by_a_param(asked, asked_for) -> None:
+    run = Run(supersede=asked_for)
+    run.xcoms["request", "return_value"] = {"pinned": None}
+    task = Preflight(task_id="preflight", service="web", cluster="default")
+    run.execute(task)
+    assert task.options == {"service": "web", "supersede": asked_for}

@@ -2,7 +2,7 @@
 
 live object          what we own and declare    dry-run            entry
 missing              –                          accepted           create
-missing              –                          not possible yet   create (its CRD or namespace is in the same set)
+missing              –                          not possible yet   create (its CRD or namespace is created first)
 there                as declared                not asked          unchanged
 there                seems to differ            same object        unchanged (remembered in `verdicts`)
 there                seems to differ            another object     configure
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 class Comparer:
     """Compares the objects of one plan; its fields are what is the same for all of them.
 
-    `coming` names what the set declares and the cluster lacks: (group, kind) of definitions, ("namespace", name).
+    `coming` names what is created first and the cluster lacks: (group, kind) of definitions, ("namespace", name).
     `elsewhere` says which other set has an object in its inventory.
     """
 
@@ -89,7 +89,7 @@ class Comparer:
     async def _missing(self, item: Desired, declared: Obj) -> Entry:
         entry = Entry(item.reference, Action.CREATE, origin=item.origin)
         if what := self._comes_first(item.reference):
-            return replace(entry, message=f"{what} comes with this set")
+            return replace(entry, message=f"{what} is created first")
         try:
             await self.kube.apply(declared, manager=self.manager, dry_run=True)
         except NotFound as error:
@@ -99,7 +99,7 @@ class Comparer:
         return entry
 
     def _comes_first(self, reference: Reference) -> str:
-        """What of this set must be there before the server can be asked about the object; else empty."""
+        """What must be there, and will be, before the server can be asked about the object; else empty."""
         if (reference.group, reference.kind) in self.coming:
             return "its definition"
         return "its namespace" if ("namespace", reference.namespace or "") in self.coming else ""

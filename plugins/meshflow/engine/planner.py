@@ -21,6 +21,7 @@ from meshflow.plan import digest, ignore, prune
 from meshflow.plan.model import Action, Entry, Plan
 
 MANAGER = "meshflow"
+CRD = ("apiextensions.k8s.io", "CustomResourceDefinition")
 
 
 async def plan(
@@ -33,19 +34,22 @@ async def plan(
     prune_budget: float = 0.25,
     rules: Sequence[ignore.Rule] = ignore.DEFAULT,
     verdicts: Verdicts | None = None,
+    before: Sequence[Desired] = (),
 ) -> Plan:
-    """What applying `desired` as the set `set_name` would do.
+    """What applying `desired` as the set `set_name` would do. `before` is what will have been applied by then.
 
     Raises only when the cluster as a whole does not answer (Unreachable, Unauthorized, Forbidden, ServerBusy), and
     InvalidInput when an object is declared twice; what goes wrong with one object is an entry `unknown`.
     """
     _check_unique(desired)
-    learn_definitions(kube, desired)
+    learn_definitions(kube, [*before, *desired])
     inventories = await inventory.read_all(kube)
     own = inventories.get(set_name, Inventory(set_name, frozenset(), False))
     wanted = {item.reference for item in desired}
     versions = {(item.reference.group, item.reference.kind): version_of(item.obj) for item in desired}
-    live = await reading.read(kube, wanted | own.references, versions=versions)
+    ground = [item for item in before if _carries_others(item.reference)]
+    sought = wanted | own.references | {item.reference for item in ground}
+    live = await reading.read(kube, sought, versions=versions)
 
     comparer = Comparer(
         kube=kube,
@@ -54,7 +58,7 @@ async def plan(
         rules=rules,
         verdicts=verdicts or Verdicts(),
         context=ignore.Context.of([*(item.obj for item in desired), *live.values()]),
-        coming=_coming(desired, live),
+        coming=_coming([*ground, *desired], live),
         elsewhere=_elsewhere(inventories, set_name),
     )
     limit = asyncio.Semaphore(reading.CONCURRENCY)
@@ -85,7 +89,7 @@ async def plan(
 def learn_definitions(kube: Kube, desired: Iterable[Desired]) -> None:
     """Teach the client the kinds whose definitions come with the set: no discovery can know them yet."""
     for item in desired:
-        if (item.reference.group, item.reference.kind) == ("apiextensions.k8s.io", "CustomResourceDefinition"):
+        if (item.reference.group, item.reference.kind) == CRD:
             kube.learn(item.obj)
 
 
@@ -120,17 +124,22 @@ def _elsewhere(inventories: Mapping[str, Inventory], set_name: str) -> dict[Refe
 
 
 def _coming(desired: Iterable[Desired], live: Mapping[Reference, Obj]) -> frozenset[tuple[str, str]]:
-    """(group, kind) of definitions, and ("namespace", name), that the set declares and the cluster lacks."""
+    """(group, kind) of definitions, and ("namespace", name), that are declared and the cluster lacks."""
     found = set()
     for item in desired:
-        if item.reference in live:
+        if item.reference in live or not _carries_others(item.reference):
             continue
-        if item.reference.kind == "Namespace" and not item.reference.group:
+        if item.reference.kind == "Namespace":
             found.add(("namespace", item.reference.name))
-        elif (item.reference.group, item.reference.kind) == ("apiextensions.k8s.io", "CustomResourceDefinition"):
+        else:
             spec = item.obj["spec"]
             found.add((spec["group"], spec["names"]["kind"]))
     return frozenset(found)
+
+
+def _carries_others(reference: Reference) -> bool:
+    """Whether other objects cannot be there without it."""
+    return (reference.group, reference.kind) in (("", "Namespace"), CRD)
 
 
 def _check_unique(desired: Iterable[Desired]) -> None:

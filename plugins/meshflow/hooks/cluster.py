@@ -9,8 +9,10 @@ seconds a task, its synchronous client changes a process-wide default, and its a
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
@@ -92,9 +94,8 @@ class ClusterHook(BaseHook):
                     _mapping(extras["kube_config"]), context=context, client_configuration=configuration
                 )
             else:
-                await config.load_kube_config(
-                    extras.get("kube_config_path") or None, context=context, client_configuration=configuration
-                )
+                path = self._files(extras.get("kube_config_path"))
+                await config.load_kube_config(path, context=context, client_configuration=configuration)
         except (config.ConfigException, OSError, ValueError) as problem:
             raise self._invalid(
                 f"does not lead to a cluster: {problem}", chosen[0] if chosen else "kube_config_path"
@@ -102,6 +103,13 @@ class ClusterHook(BaseHook):
         if extras.get("disable_verify_ssl"):
             configuration.verify_ssl = False
         return configuration
+
+    def _files(self, path: str | None) -> str | None:
+        """The path, which may list several files; the library reads a missing one as an empty one."""
+        missing = [name for name in (path or "").split(os.pathsep) if name and not Path(name).expanduser().is_file()]
+        if missing:
+            raise self._invalid(f"there is no file {missing[0]} on this worker", "kube_config_path")
+        return path or None
 
     def _invalid(self, problem: str, field: str) -> errors.InvalidInput:
         return errors.InvalidInput(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk import Context
@@ -74,13 +74,14 @@ async def plan_all(
     request: Mapping[str, Any] | None = None,
     takeover: bool | None = None,
 ) -> dict[str, Planned]:
-    """The plan of each bundle, in order."""
-    return {
-        bundle: await plan_one(
-            kube, mesh, bundle, bundles.load(mesh, bundle, item["digest"]), request=request, takeover=takeover
-        )
-        for bundle, item in rendered.items()
-    }
+    """The plan of each bundle, in order: each as if those before it had been applied."""
+    planned: dict[str, Planned] = {}
+    before: list[Desired] = []
+    for bundle, item in rendered.items():
+        loaded = bundles.load(mesh, bundle, item["digest"])
+        planned[bundle] = await plan_one(kube, mesh, bundle, loaded, request=request, takeover=takeover, before=before)
+        before += loaded.objects
+    return planned
 
 
 async def plan_one(
@@ -91,8 +92,9 @@ async def plan_one(
     *,
     request: Mapping[str, Any] | None = None,
     takeover: bool | None = None,
+    before: Sequence[Desired] = (),
 ) -> Planned:
-    """The plan of one bundle, by the rules of its phase; `takeover` overrides them.
+    """The plan of one bundle, by the rules of its phase; `takeover` overrides them, `before` is applied earlier.
 
     A service is planned without the image that a release gave it. `request` (the XCom of `AcceptRequest`) says what a
     first installation starts from.
@@ -112,6 +114,7 @@ async def plan_one(
         takeover=bool(rules and rules.takeover) if takeover is None else takeover,
         prune_budget=rules.prune_budget if rules else declared.Phase.model_fields["prune_budget"].default,
         verdicts=Verdicts(store.home() / "verdicts" / f"{store.safe(kube.cluster)}-{name}.json"),
+        before=before,
     )
     return Planned(plan, objects)
 

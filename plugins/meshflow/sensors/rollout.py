@@ -18,7 +18,8 @@ class Preflight(GateSensor):
     """The gates before a release of `service`; nothing was changed when they fail.
 
     A digest in quarantine fails them at once, for waiting does not mend it; the param `force` lets it through. A run
-    that asks for no image is not about a digest.
+    that asks for no image is not about a digest. With the param `supersede` a running analysis does not stand in the
+    way. A dry run goes on to its plan whatever the cluster says.
     """
 
     def __init__(self, *, service: str, request_task: str = "request", **kwargs: Any) -> None:
@@ -29,7 +30,17 @@ class Preflight(GateSensor):
         """The request's own gates, then a round of the cluster's."""
         if not all(verdict.passed for verdict in self._of_request(context)):
             return self._conclude(context, Verdicts())
+        self.options["supersede"] = bool(context["params"].get("supersede"))
         return super().work(context)
+
+    def _in_dry_run(self, context: Context) -> list[dict[str, Any]]:
+        """What stands against the release now, said and not waited for."""
+        from meshflow.engine import gates
+
+        verdicts = self.ask(lambda kube: gates.evaluate(kube, self.mesh, self.gates, self.options))
+        for verdict in verdicts:
+            self.log.info("%s", verdict)
+        return verdicts.to_json()
 
     def _conclude(self, context: Context, verdicts: Verdicts) -> list[dict[str, Any]]:
         return super()._conclude(context, Verdicts.of(self._of_request(context), verdicts))
