@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import configparser
 import re
 import shlex
 from collections.abc import Iterable
@@ -20,8 +21,10 @@ from meshflow.gates import flagger, gateway, injection, istio, kiali, model, mtl
 from meshflow.health.model import Status
 from meshflow.mesh.strategy import Strategy
 from meshflow.plan.model import Action
+from meshflow.release import push
 from meshflow.release.outcome import Outcome
 from meshflow.release.policy import Policy
+from meshflow.web.arrivals import Result
 from sandbox import cli
 from tests.conftest import ROOT
 from tests.docs import documents
@@ -178,3 +181,36 @@ def test_every_command_of_the_sandbox_is_understood(command: str) -> None:
     parser.add_argument("--state", type=Path)
     found[verb].arguments(parser)
     parser.parse_args(options)
+
+
+def test_every_result_and_policy_of_a_push_is_explained() -> None:
+    for word in [*Result, *Policy]:
+        assert said(word.value, "docs/image-push.md"), word.value
+
+
+@pytest.mark.parametrize("registry", sorted(push.FORMATS))
+def test_every_registry_that_may_call_has_its_address_explained(registry: str) -> None:
+    assert f"/meshflow/hooks/{registry}`" in documents.text("docs/image-push.md")
+    assert said(registry, "docs/reference.md")
+
+
+def test_every_address_of_the_pages_is_in_the_reference() -> None:
+    for module in ("records", "push"):
+        for verb, path in re.findall(
+            r'@router\.(get|post)\("([^"]+)"\)', (PACKAGE / "web" / f"{module}.py").read_text()
+        ):
+            address = re.sub(r"\{(\w+)\}", r"<\1>", path)
+            assert said(f"{verb.upper()} /meshflow{address}", "docs/reference.md"), path
+
+
+def test_the_layers_of_the_architecture_are_those_that_are_enforced() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / ".importlinter")
+    enforced = [
+        {word.strip("() ") for word in line.split("|")}
+        for line in config["importlinter:contract:layers"]["layers"].splitlines()
+        if line.strip() and not line.strip().startswith("#")
+    ]
+    drawn = next(e.text for e in documents.examples("") if e.document == "ARCHITECTURE.md" and "dags/" in e.text)
+    shown = [{word.strip() for word in re.split(r"\s{2,}", line)[0].split("|")} for line in drawn.splitlines()]
+    assert [layer for layer in shown if layer & set().union(*enforced)] == enforced
