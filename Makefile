@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.installed-$(shell cksum < requirements.lock | tr -d ' \t')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock lock-requirements clean
+.PHONY: help setup demo test check lock lock-requirements clean
 
 help: ## list the verbs
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,9 +33,6 @@ check: $(READY) ## ruff, mypy --strict on plugins/ and sandbox/, import-linter
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@PYTHONPATH=plugins:. $(BIN)/lint-imports
-
-bench: $(READY) ## measured comparisons
-	@$(BIN)/python -m bench
 
 lock: $(READY) ## fill include/charts.lock from the chart repositories in use
 	@PYTHONPATH=plugins $(BIN)/python -m tools.lock
