@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sandbox.schema.errors import FieldError, duplicate, forbidden, invalid, required
+from sandbox.schema.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
 from sandbox.schema.node import Obj
 from sandbox.schema.rules import names
 
+MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 NEEDED = {
     "kubernetes.io/tls": ("tls.crt", "tls.key"),
     "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
@@ -33,16 +34,25 @@ def secret(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
 
 def volume_claim(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
     spec = obj.get("spec") or {}
-    if not spec.get("accessModes"):
-        yield required("spec.accessModes", "at least 1 access mode is required")
-    if not ((spec.get("resources") or {}).get("requests") or {}).get("storage"):
-        yield required("spec.resources[storage]")
+    yield from claim(spec, "spec")
     if old is not None:
         before = old.get("spec") or {}
         free = ("resources", "volumeName", "volumeAttributesClassName")
         if any(spec.get(key) != before.get(key) for key in {**spec, **before} if key not in free):
-            yield forbidden(
-                "spec",
-                "spec is immutable after creation except resources.requests and volumeAttributesClassName for "
-                "bound claims",
-            )
+            text = "spec is immutable after creation except resources.requests and volumeAttributesClassName"
+            yield forbidden("spec", f"{text} for bound claims")
+
+
+def claim(spec: Obj, path: str) -> Iterator[FieldError]:
+    """What a claim asks for, on its own or in a template of claims."""
+    modes = spec.get("accessModes")
+    if not modes:
+        yield required(f"{path}.accessModes", "at least 1 access mode is required")
+    storage = spec.get("storageClassName")
+    if storage:
+        yield from (invalid(f"{path}.storageClassName", storage, text) for text in names.subdomain(storage))
+    for mode in modes or ():
+        if mode not in MODES:
+            yield not_supported(f"{path}.accessModes", mode, MODES)
+    if not ((spec.get("resources") or {}).get("requests") or {}).get("storage"):
+        yield required(f"{path}.resources[storage]")

@@ -13,12 +13,17 @@ RBAC = "rbac.authorization.k8s.io"
 NAMES: dict[tuple[str, str], Callable[[str], Iterator[str]]] = {
     ("", "Namespace"): names.label_1123,
     ("", "Service"): names.label_1035,
+    ("apps", "StatefulSet"): names.label_1123,
+    ("policy", "PodDisruptionBudget"): names.path_segment,
     (RBAC, "Role"): names.path_segment,
     (RBAC, "ClusterRole"): names.path_segment,
     (RBAC, "RoleBinding"): names.path_segment,
     (RBAC, "ClusterRoleBinding"): names.path_segment,
 }
 """The kinds whose names are no DNS subdomains."""
+
+CORE = frozenset({"", "apps", "autoscaling", "batch", "networking.k8s.io", "coordination.k8s.io", RBAC})
+"""The groups whose finalizers are either standard ones or have a domain; others may have any name."""
 
 ANNOTATIONS_LIMIT = 256 * 1024  # bytes of keys and values together
 STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
@@ -38,7 +43,7 @@ def check(group: str, kind: str, obj: Obj) -> Iterator[FieldError]:
     yield from label_map(meta.get("labels"), "metadata.labels")
     yield from annotation_map(meta.get("annotations"), "metadata.annotations")
     yield from _owners(meta.get("ownerReferences"), "metadata.ownerReferences")
-    yield from _finalizers(meta.get("finalizers"), "metadata.finalizers")
+    yield from _finalizers(meta.get("finalizers"), "metadata.finalizers", strict=group in CORE)
 
 
 def label_map(found: Any, path: str) -> Iterator[FieldError]:
@@ -46,6 +51,11 @@ def label_map(found: Any, path: str) -> Iterator[FieldError]:
     for key, value in (found or {}).items():
         yield from (invalid(path, key, text) for text in names.qualified(key))
         yield from (invalid(path, value, text) for text in names.label_value(value))
+
+
+def label_key(key: str, path: str) -> Iterator[FieldError]:
+    """Errors of a label's key alone."""
+    return (invalid(path, key, text) for text in names.qualified(key))
 
 
 def annotation_map(found: Any, path: str) -> Iterator[FieldError]:
@@ -74,11 +84,9 @@ def _owners(found: Any, path: str) -> Iterator[FieldError]:
         yield invalid(path, found, "Only one reference can have Controller set to true")
 
 
-def _finalizers(found: Any, path: str) -> Iterator[FieldError]:
+def _finalizers(found: Any, path: str, *, strict: bool) -> Iterator[FieldError]:
     for index, name in enumerate(found or ()):
-        problems = list(names.qualified(name))
-        yield from (invalid(f"{path}[{index}]", name, text) for text in problems)
-        if not problems and "/" not in name and name not in STANDARD_FINALIZERS:
-            yield invalid(
-                f"{path}[{index}]", name, "name is neither a standard finalizer name nor is it fully qualified"
-            )
+        yield from (invalid(path, name, text) for text in names.qualified(name))
+        if strict and "/" not in name and name not in STANDARD_FINALIZERS:
+            text = "name is neither a standard finalizer name nor is it fully qualified"
+            yield invalid(f"{path}[{index}]", name, text)

@@ -12,7 +12,7 @@ QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 LABEL_VALUE = f"({QUALIFIED})?"
 CONFIG_KEY = "[-._a-zA-Z0-9]+"
 ENV_NAME = re.compile(r"[^=\x00-\x1f\x7f]+")
-PORT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+PORT_NAME = re.compile(r"[a-z0-9-]+")
 
 _PATTERNS = {
     text: re.compile(text) for text in (LABEL_1123, SUBDOMAIN_1123, LABEL_1035, QUALIFIED, LABEL_VALUE, CONFIG_KEY)
@@ -61,9 +61,9 @@ BAD_LABEL_VALUE = _wrong(
 BAD_CONFIG_KEY = _wrong("a valid config key", f"consist of {SIGNS}", ("key.name", "KEY_NAME", "key-name"), CONFIG_KEY)
 
 
-def _checked(text: str, pattern: str, problem: str, *, longest: int) -> Iterator[str]:
+def _checked(text: str, pattern: str, problem: str, *, longest: int, unit: str = "characters") -> Iterator[str]:
     if len(text) > longest:
-        yield f"must be no more than {longest} characters"
+        yield f"must be no more than {longest} {unit}"
     if not matches(pattern, text):
         yield problem
 
@@ -81,7 +81,7 @@ def subdomain(text: str) -> Iterator[str]:
 
 
 def label_value(text: str) -> Iterator[str]:
-    return _checked(text, LABEL_VALUE, BAD_LABEL_VALUE, longest=63)
+    return _checked(text, LABEL_VALUE, BAD_LABEL_VALUE, longest=63, unit="bytes")
 
 
 def config_key(text: str) -> Iterator[str]:
@@ -107,7 +107,7 @@ def qualified(text: str) -> Iterator[str]:
     if not name:
         yield "name part must be non-empty"
     elif len(name) > 63:
-        yield "name part must be no more than 63 characters"
+        yield "name part must be no more than 63 bytes"
     if not matches(QUALIFIED, name):
         yield BAD_QUALIFIED
 
@@ -117,5 +117,9 @@ def port_name(text: str) -> Iterator[str]:
         yield "must be no more than 15 characters"
     if not PORT_NAME.fullmatch(text):
         yield "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"
-    elif not re.search("[a-z]", text):
+    if not re.search("[a-z]", text):
         yield "must contain at least one letter (a-z)"
+    if "--" in text:
+        yield "must not contain consecutive hyphens"
+    if text[:1] == "-" or text[-1:] == "-":
+        yield "must not begin or end with a hyphen"

@@ -1,23 +1,21 @@
-"""Pods and the templates of pods."""
+"""Pods and the templates of pods: volumes and everything that is not inside a container."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from ipaddress import ip_address
 
-from sandbox.schema import quantity
-from sandbox.schema.errors import FieldError, duplicate, forbidden, invalid, not_found, not_supported, required
+from sandbox.schema.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
 from sandbox.schema.node import Obj
-from sandbox.schema.rules import metadata, names
+from sandbox.schema.rules import containers, metadata, names, scheduling
+from sandbox.schema.rules.common import NOT_NEGATIVE
 
 RESTARTS = ("Always", "OnFailure", "Never")
-PULLS = ("Always", "IfNotPresent", "Never")
-PROTOCOLS = ("SCTP", "TCP", "UDP")
 DNS = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
-HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
-PORTS = range(1, 65536)
-NOT_NEGATIVE = "must be greater than or equal to 0"
-BAD_PORT = "must be between 1 and 65535, inclusive"
+NEEDED = {"hostPath": "path", "configMap": "name", "secret": "secretName", "persistentVolumeClaim": "claimName"}
+"""What a source of a volume cannot do without."""
+
+NO_ADDRESS = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 
 
 def pod(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
@@ -26,24 +24,25 @@ def pod(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
 
 
 def template(found: Obj | None, path: str, *, claims: Iterable[str | None] = ()) -> Iterator[FieldError]:
-    """A pod template. `claims` are volumes that every pod gets besides those in its spec."""
+    """A pod template. `claims` are volumes that every pod gets besides those in its spec.
+
+    Its labels and annotations are found at `template.labels`, without metadata; the API server has it so.
+    """
     found = found or {}
     meta = found.get("metadata") or {}
-    yield from metadata.label_map(meta.get("labels"), f"{path}.metadata.labels")
-    yield from metadata.annotation_map(meta.get("annotations"), f"{path}.metadata.annotations")
+    yield from metadata.label_map(meta.get("labels"), f"{path}.labels")
+    yield from metadata.annotation_map(meta.get("annotations"), f"{path}.annotations")
     yield from spec(found.get("spec") or {}, f"{path}.spec", claims=claims)
 
 
 def spec(found: Obj, path: str, *, claims: Iterable[str | None] = ()) -> Iterator[FieldError]:
     """A pod's spec, in a pod or in a template."""
-    volumes = list(_volumes(found.get("volumes") or (), f"{path}.volumes"))
-    yield from volumes
-    known = {volume.get("name") for volume in found.get("volumes") or ()} | set(claims)
-    if not found.get("containers"):
-        yield required(f"{path}.containers")
-    yield from _containers(found, path, known)
-    yield from _choice(found, "restartPolicy", RESTARTS, path)
-    yield from _choice(found, "dnsPolicy", DNS, path)
+    known: set[str | None] = set()
+    yield from _volumes(found.get("volumes") or (), f"{path}.volumes", known)
+    known.update(claims)
+    yield from containers.all_of(found, path, volumes=known)
+    yield from containers.choice(found, "restartPolicy", RESTARTS, path)
+    yield from containers.choice(found, "dnsPolicy", DNS, path)
     for name in ("terminationGracePeriodSeconds", "activeDeadlineSeconds"):
         if found.get(name, 0) < 0:
             yield invalid(f"{path}.{name}", found[name], NOT_NEGATIVE)
@@ -51,141 +50,50 @@ def spec(found: Obj, path: str, *, claims: Iterable[str | None] = ()) -> Iterato
     account = found.get("serviceAccountName")
     if account:
         yield from (invalid(f"{path}.serviceAccountName", account, text) for text in names.subdomain(account))
+    yield from scheduling.check(found, path)
+    yield from _host_aliases(found.get("hostAliases") or (), f"{path}.hostAliases")
 
 
-def _choice(found: Obj, name: str, known: Iterable[str], path: str) -> Iterator[FieldError]:
-    if name in found and found[name] not in known:
-        yield not_supported(f"{path}.{name}", found[name], known)
-
-
-def _volumes(volumes: Iterable[Obj], path: str) -> Iterator[FieldError]:
-    seen: set[str] = set()
+def _volumes(volumes: Iterable[Obj], path: str, known: set[str | None]) -> Iterator[FieldError]:
+    """Errors of volumes; those without any are added to `known`, and only they can be mounted."""
     for index, volume in enumerate(volumes):
-        here, name = f"{path}[{index}]", volume.get("name", "")
-        if not name:
-            yield required(f"{here}.name")
-        elif name in seen:
-            yield duplicate(f"{here}.name", name)
-        yield from (invalid(f"{here}.name", name, text) for text in names.label_1123(name) if name)
-        seen.add(name)
-        if len([key for key in volume if key != "name"]) > 1:
-            yield forbidden(here, "may not specify more than 1 volume type")
+        name = volume.get("name", "")
+        problems = [*_volume_name(name, f"{path}[{index}].name", known), *_volume_source(volume, f"{path}[{index}]")]
+        yield from problems
+        if not problems:
+            known.add(name)
 
 
-def _containers(found: Obj, path: str, volumes: set[Any]) -> Iterator[FieldError]:
-    seen: set[str] = set()
-    for group in ("initContainers", "containers"):
-        for index, container in enumerate(found.get(group) or ()):
-            here = f"{path}.{group}[{index}]"
-            name = container.get("name", "")
-            if not name:
-                yield required(f"{here}.name")
-            elif name in seen:
-                yield duplicate(f"{here}.name", name)
-            else:
-                yield from (invalid(f"{here}.name", name, text) for text in names.label_1123(name))
-            seen.add(name)
-            yield from _container(container, here, volumes)
+def _volume_name(name: str, path: str, known: set[str | None]) -> Iterator[FieldError]:
+    if not name:
+        yield required(path)
+    else:
+        yield from (invalid(path, name, text) for text in names.label_1123(name))
+    if name in known:
+        yield duplicate(path, name)
 
 
-def _container(container: Obj, path: str, volumes: set[Any]) -> Iterator[FieldError]:
-    image = container.get("image", "")
-    if not image:
-        yield required(f"{path}.image")
-    elif image != image.strip():
-        yield invalid(f"{path}.image", image, "must not have leading or trailing whitespace")
-    yield from _choice(container, "imagePullPolicy", PULLS, path)
-    yield from _ports(container.get("ports") or (), f"{path}.ports")
-    yield from _environment(container.get("env") or (), f"{path}.env")
-    yield from _mounts(container.get("volumeMounts") or (), f"{path}.volumeMounts", volumes)
-    yield from _resources(container.get("resources") or {}, f"{path}.resources")
-    for name in ("livenessProbe", "readinessProbe", "startupProbe"):
-        if name in container:
-            yield from _probe(container[name], f"{path}.{name}")
-            if name != "readinessProbe" and container[name].get("successThreshold", 1) != 1:
-                yield invalid(f"{path}.{name}.successThreshold", container[name]["successThreshold"], "must be 1")
+def _volume_source(volume: Obj, path: str) -> Iterator[FieldError]:
+    sources = [source for source in volume if source != "name"]
+    yield from (forbidden(f"{path}.{extra}", "may not specify more than 1 volume type") for extra in sources[1:])
+    for source in sources[:1]:
+        if source in NEEDED and not volume[source].get(NEEDED[source]):
+            yield required(f"{path}.{source}.{NEEDED[source]}")
 
 
-def _ports(ports: Iterable[Obj], path: str) -> Iterator[FieldError]:
-    seen: set[str] = set()
-    for index, port in enumerate(ports):
-        here, name = f"{path}[{index}]", port.get("name")
-        if name:
-            yield from (invalid(f"{here}.name", name, text) for text in names.port_name(name))
-            if name in seen:
-                yield duplicate(f"{here}.name", name)
-            seen.add(name)
-        if not port.get("containerPort"):
-            yield required(f"{here}.containerPort")
-        elif port["containerPort"] not in PORTS:
-            yield invalid(f"{here}.containerPort", port["containerPort"], BAD_PORT)
-        if port.get("hostPort", 1) not in PORTS:
-            yield invalid(f"{here}.hostPort", port["hostPort"], BAD_PORT)
-        yield from _choice(port, "protocol", PROTOCOLS, here)
+def _host_aliases(aliases: Iterable[Obj], path: str) -> Iterator[FieldError]:
+    for index, alias in enumerate(aliases):
+        here, address = f"{path}[{index}]", alias.get("ip", "")
+        try:
+            ip_address(address)
+        except ValueError:
+            yield invalid(f"{here}.ip", address, NO_ADDRESS)
+        for number, name in enumerate(alias.get("hostnames") or ()):
+            yield from (invalid(f"{here}.hostnames[{number}]", name, text) for text in names.subdomain(name))
 
 
-def _environment(variables: Iterable[Obj], path: str) -> Iterator[FieldError]:
-    for index, variable in enumerate(variables):
-        here, name = f"{path}[{index}]", variable.get("name", "")
-        if not name:
-            yield required(f"{here}.name")
-        elif not names.ENV_NAME.fullmatch(name):
-            yield invalid(
-                f"{here}.name",
-                name,
-                "a valid environment variable name must consist only of printable ASCII characters",
-            )
-        source = variable.get("valueFrom")
-        if source is None:
-            continue
-        if not source:
-            yield invalid(
-                f"{here}.valueFrom",
-                "",
-                "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`",
-            )
-        elif variable.get("value"):
-            yield invalid(f"{here}.valueFrom", "", "may not be specified when `value` is not empty")
-        elif len(source) > 1:
-            yield invalid(f"{here}.valueFrom", "", "may not have more than one field specified at a time")
-
-
-def _mounts(mounts: Iterable[Obj], path: str, volumes: set[Any]) -> Iterator[FieldError]:
-    seen: set[str] = set()
-    for index, mount in enumerate(mounts):
-        here, where = f"{path}[{index}]", mount.get("mountPath", "")
-        if not mount.get("name"):
-            yield required(f"{here}.name")
-        elif mount["name"] not in volumes:
-            yield not_found(f"{here}.name", mount["name"])
-        if not where:
-            yield required(f"{here}.mountPath")
-        elif where in seen:
-            yield invalid(f"{here}.mountPath", where, "must be unique")
-        seen.add(where)
-
-
-def _resources(resources: Obj, path: str) -> Iterator[FieldError]:
-    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
-    for group, amounts in (("limits", limits), ("requests", requests)):
-        for name, amount in amounts.items():
-            if quantity.value(amount) < 0:
-                yield invalid(f"{path}.{group}[{name}]", amount, NOT_NEGATIVE)
-    for name, amount in requests.items():
-        if name in limits and quantity.value(amount) > quantity.value(limits[name]):
-            yield invalid(f"{path}.requests", amount, f"must be less than or equal to {name} limit of {limits[name]}")
-
-
-def _probe(probe: Obj, path: str) -> Iterator[FieldError]:
-    handlers = [name for name in HANDLERS if name in probe]
-    if not handlers:
-        yield required(path, "must specify a handler type")
-    for extra in handlers[1:]:
-        yield forbidden(f"{path}.{extra}", "may not specify more than 1 handler type")
-    for name in ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"):
-        if probe.get(name, 0) < 0:
-            yield invalid(f"{path}.{name}", probe[name], NOT_NEGATIVE)
-    for handler in ("httpGet", "tcpSocket"):
-        port = (probe.get(handler) or {}).get("port", 0)
-        if handler in probe and isinstance(port, int) and port not in PORTS:
-            yield invalid(f"{path}.{handler}.port", port, BAD_PORT)
+def restart_policy(found: Obj | None, path: str, known: tuple[str, ...]) -> Iterator[FieldError]:
+    """A workload's demand on its template: one of some restart policies. What is no policy at all is told elsewhere."""
+    policy = ((found or {}).get("spec") or {}).get("restartPolicy")
+    if policy in RESTARTS and policy not in known:
+        yield not_supported(f"{path}.spec.restartPolicy", policy, known)

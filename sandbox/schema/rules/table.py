@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from sandbox.schema.errors import FieldError
 from sandbox.schema.node import Obj
-from sandbox.schema.rules import cluster, config, definitions, pods, workloads
+from sandbox.schema.rules import autoscaling, cluster, config, definitions, jobs, networking, pods, webhooks, workloads
 
 Rule = Callable[[Obj, Obj | None], Iterator[FieldError]]
 RBAC = "rbac.authorization.k8s.io"
@@ -21,16 +21,17 @@ RULES: dict[tuple[str, str], Rule] = {
     ("apps", "ReplicaSet"): workloads.replica_set,
     ("apps", "StatefulSet"): workloads.stateful_set,
     ("apps", "DaemonSet"): workloads.daemon_set,
-    ("batch", "Job"): workloads.job,
-    ("batch", "CronJob"): workloads.cron_job,
-    ("autoscaling", "HorizontalPodAutoscaler"): workloads.autoscaler,
-    ("policy", "PodDisruptionBudget"): workloads.disruption_budget,
+    ("batch", "Job"): jobs.job,
+    ("batch", "CronJob"): jobs.cron_job,
+    ("autoscaling", "HorizontalPodAutoscaler"): autoscaling.autoscaler,
+    ("networking.k8s.io", "NetworkPolicy"): networking.network_policy,
+    ("policy", "PodDisruptionBudget"): jobs.disruption_budget,
     (RBAC, "Role"): cluster.role,
     (RBAC, "ClusterRole"): cluster.role,
     (RBAC, "RoleBinding"): cluster.role_binding,
     (RBAC, "ClusterRoleBinding"): cluster.role_binding,
-    (ADMISSION, "MutatingWebhookConfiguration"): cluster.webhooks,
-    (ADMISSION, "ValidatingWebhookConfiguration"): cluster.webhooks,
+    (ADMISSION, "MutatingWebhookConfiguration"): webhooks.configuration,
+    (ADMISSION, "ValidatingWebhookConfiguration"): webhooks.configuration,
     ("storage.k8s.io", "StorageClass"): cluster.storage_class,
     ("scheduling.k8s.io", "PriorityClass"): cluster.priority_class,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): definitions.definition,

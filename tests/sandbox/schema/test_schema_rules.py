@@ -83,7 +83,7 @@ def test_the_alphabet_of_a_name_depends_on_the_kind(problems, api_version, kind,
         ),
         ({"env": [{"value": "x"}]}, "FieldValueRequired", "env[0].name"),
         (
-            {"env": [{"name": "A", "value": "x", "valueFrom": {"fieldRef": {"fieldPath": "p"}}}]},
+            {"env": [{"name": "A", "value": "x", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]},
             "FieldValueInvalid",
             "env[0].valueFrom",
         ),
@@ -159,13 +159,57 @@ def test_a_container_is_checked(problems, container, reason, field):
             "batch/v1",
             "Job",
             {"spec": {"template": template()}},
-            [("FieldValueNotSupported", "spec.template.spec.restartPolicy")],
+            [("FieldValueRequired", "spec.template.spec.restartPolicy")],
         ),
-        ("batch/v1", "CronJob", {"spec": {}}, [("FieldValueRequired", "spec.schedule")]),
+        (
+            "batch/v1",
+            "CronJob",
+            {"spec": {"jobTemplate": {"spec": {"template": template(restartPolicy="Never")}}}},
+            [("FieldValueRequired", "spec.schedule")],
+        ),
+        (
+            "apps/v1",
+            "DaemonSet",
+            {"spec": workload(updateStrategy={"rollingUpdate": {"maxSurge": 1}})},
+            [("FieldValueInvalid", "spec.updateStrategy.rollingUpdate.maxSurge")],
+        ),
+        (
+            "apps/v1",
+            "StatefulSet",
+            {"spec": workload(podManagementPolicy="x")},
+            [("FieldValueInvalid", "spec.podManagementPolicy")],
+        ),
+        (
+            "networking.k8s.io/v1",
+            "NetworkPolicy",
+            {"spec": {"ingress": [{"ports": [{"port": 0}], "from": [{}]}]}},
+            [("FieldValueInvalid", "spec.ingress[0].ports[0].port"), ("FieldValueRequired", "spec.ingress[0].from[0]")],
+        ),
         (
             "autoscaling/v2",
             "HorizontalPodAutoscaler",
-            {"spec": {"minReplicas": 3, "maxReplicas": 2, "scaleTargetRef": {"kind": "Deployment"}}},
+            {
+                "spec": {
+                    "maxReplicas": 2,
+                    "scaleTargetRef": {"kind": "D", "name": "d"},
+                    "metrics": [{"type": "Resource"}],
+                }
+            },
+            [
+                ("FieldValueInvalid", "spec.scaleTargetRef.apiVersion"),
+                ("FieldValueRequired", "spec.metrics[0].resource"),
+            ],
+        ),
+        (
+            "autoscaling/v2",
+            "HorizontalPodAutoscaler",
+            {
+                "spec": {
+                    "minReplicas": 3,
+                    "maxReplicas": 2,
+                    "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment"},
+                }
+            },
             [("FieldValueInvalid", "spec.maxReplicas"), ("FieldValueRequired", "spec.scaleTargetRef.name")],
         ),
         (
