@@ -53,6 +53,13 @@ PARAMS = {
         title="Release it again",
         description="Let a digest through that failed on this cluster before and is in quarantine since.",
     ),
+    "supersede": Param(
+        False,
+        type="boolean",
+        title="Replace a running analysis",
+        description="Do not wait until the Canary is idle: its analysis begins again, with this image. A promotion is "
+        "waited for all the same.",
+    ),
 }
 
 

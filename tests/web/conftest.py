@@ -33,6 +33,7 @@ class FakeRuns:
         self.waiting: tuple[Waiting, ...] = ()
         self.unknown: set[str] = set()
         self.raced = False
+        self.superseded: list[str] = []
 
     def exists(self, dag_id: str, run: str) -> bool:
         return run in self.started and not self.raced
@@ -51,6 +52,9 @@ class FakeRuns:
     def drop(self, dag_id: str, run: str, *, note: str) -> None:
         self.dropped.append(run)
 
+    def supersede(self, dag_id: str, run: str, *, by: str) -> None:
+        self.superseded.append(run)
+
 
 class World:
     """Two services that follow one repository, and what the application is given."""
@@ -59,6 +63,7 @@ class World:
         self.root, self.runs = root, FakeRuns()
         self.secret: str | None = SECRET
         self.digests: dict[str, str] = {}
+        self.phase = "Progressing"
         self.readable = {"rollout_web", "install_istio"}
         self.records = root / "records"
         for name in ("api", "web"):
@@ -86,6 +91,7 @@ class World:
             runs=self.runs,
             mesh=lambda: settings.load(self.root / "include/mesh.yaml", environ={}),
             resolve=self.resolve,
+            phase=lambda mesh, service: self.phase,
             records=lambda: self.records,
             may_read=lambda user, dag_id: dag_id in self.readable,
         )

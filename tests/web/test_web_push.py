@@ -179,6 +179,18 @@ def test_a_push_that_meets_a_running_rollout_follows_the_policy(client, world, p
     assert (RUN in world.runs.started) is (result == "waits")
 
 
+@pytest.mark.parametrize(
+    ("phase", "result", "ended"), [("Progressing", "replaces", ["now"]), ("Promoting", "waits", [])]
+)
+def test_a_push_supersedes_an_analysis_and_never_a_promotion(client, world, phase, result, ended) -> None:
+    world.declare(policy="supersede")
+    world.phase, world.runs.running = phase, Running("now", OTHER)
+    world.runs.waiting = (Waiting("older", f"sha256:{'c' * 64}"),)
+    assert results(send(client, envelope())) == {"web": result}
+    assert (world.runs.superseded, world.runs.dropped) == (ended, ["older"])
+    assert world.runs.started[RUN].get("supersede", False) is (result == "replaces")
+
+
 def test_a_digest_that_a_person_already_rolls_out_is_not_queued_behind_it(client: TestClient, world: World) -> None:
     world.runs.running = Running("manual", DIGEST)
     assert results(send(client, envelope())) == {"web": "ignored"}

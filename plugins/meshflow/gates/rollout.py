@@ -22,14 +22,24 @@ def digest_resolved(digest: str | None, *, image: str) -> Verdict:
     return Verdict(RESOLVED, Result.PASS, f"{image} is {digest[:19]}…", {"digest": digest})
 
 
-def canary_idle(canary: Obj | None) -> Verdict:
-    """Whether no other rollout of the service runs. No Canary at all is right before the first installation."""
+REPLACEABLE = frozenset({State.ASKING, State.ANALYSING})
+"""What a later release may take the place of: Flagger then begins again, with all traffic on the primary."""
+
+
+def canary_idle(canary: Obj | None, *, supersede: bool = False) -> Verdict:
+    """Whether no other rollout of the service runs. No Canary at all is right before the first installation.
+
+    `supersede` lets the release take the place of an analysis; never of a promotion, during which Flagger looks at no
+    new revision.
+    """
     if canary is None:
         return Verdict(IDLE, Result.PASS, "there is no Canary yet: this is a first installation", {"phase": "none"})
     phase = str((canary.get("status") or {}).get("phase", ""))
     numbers: dict[str, Number] = {"phase": phase or "none"}
     if (canary.get("spec") or {}).get("suspend"):
         return Verdict(IDLE, Result.FAIL, "the Canary is suspended: set spec.suspend to false", numbers)
+    if supersede and state_of(canary) in REPLACEABLE:
+        return Verdict(IDLE, Result.PASS, f"the Canary is {phase}: this release takes its place", numbers)
     if state_of(canary) in BUSY:
         return Verdict(IDLE, Result.FAIL, f"the Canary is busy: {phase or 'not initialised yet'}", numbers)
     return Verdict(IDLE, Result.PASS, f"the Canary is {phase}", numbers)

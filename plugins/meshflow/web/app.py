@@ -35,6 +35,7 @@ class Services:
     runs: Runs
     mesh: Callable[[], settings.Mesh]
     resolve: Callable[[settings.Mesh, str], str]  # image with its tag → digest
+    phase: Callable[[settings.Mesh, str], str]  # of a service's Canary, as the cluster has it now
     records: Callable[[], Path]  # the folder of all chains
     may_read: Callable[[Any, str], bool]  # user, dag id
 
@@ -69,6 +70,7 @@ def airflow_services() -> Services:
         runs=runs.AirflowRuns(),
         mesh=settings.load,
         resolve=_resolve,
+        phase=_phase,
         records=lambda: store.home() / "records",
         may_read=access.may_read,
     )
@@ -78,6 +80,19 @@ def _resolve(mesh: settings.Mesh, image: str) -> str:
     from meshflow.clients import registry
 
     return asyncio.run(registry.resolve(image, registries=mesh.registry)).digest
+
+
+def _phase(mesh: settings.Mesh, service: str) -> str:
+    """On the first cluster of mesh.yaml: the one that pushes are rolled out on."""
+    from meshflow.hooks.cluster import ClusterHook
+    from meshflow.objects.reference import Reference
+
+    async def asked() -> str:
+        async with ClusterHook(next(iter(mesh.clusters))).kube() as kube:
+            canary = await kube.get(Reference("flagger.app", "Canary", mesh.service(service).namespace, service))
+        return str(((canary or {}).get("status") or {}).get("phase", ""))
+
+    return asyncio.run(asked())
 
 
 def _sentence(request: Request, problem: Exception) -> Response:

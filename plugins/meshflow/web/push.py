@@ -62,6 +62,7 @@ def pushed(registry: str, body: SignedBody, services: Injected) -> JSONResponse:
             watchers=watchers(mesh),
             runs=services.runs,
             resolve=lambda image: services.resolve(mesh, image),
+            phase=lambda service: services.phase(mesh, service),
         )
     )
     failed = any(answer.result is Result.FAILED for answer in found)

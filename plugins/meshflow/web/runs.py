@@ -10,10 +10,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow.api.common.mark_tasks import set_dag_run_state_to_failed
 from airflow.api.common.trigger_dag import trigger_dag
 from airflow.exceptions import DagNotFound, DagRunAlreadyExists
 from airflow.models import Connection, DagRun
+from airflow.models.dagbag import DBDagBag
 from airflow.models.log import Log
+from airflow.models.xcom import XComModel
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState
@@ -21,11 +24,14 @@ from airflow.utils.types import DagRunTriggeredByType
 from sqlalchemy import select
 
 from meshflow import errors
+from meshflow.operators.base import OUTCOME
+from meshflow.release.outcome import Outcome
 from meshflow.release.policy import Running, Waiting
 from meshflow.web.app import CONNECTION
 from meshflow.web.arrivals import Queue
 
 EVENT = "image_push"
+FOLLOW = "follow"  # the task of dags/rollout_service.py that leaves the outcome
 UNFINISHED = (DagRunState.RUNNING, DagRunState.QUEUED)
 
 
@@ -70,6 +76,20 @@ class AirflowRuns:
             found.set_state(DagRunState.FAILED)
             found.note = note
         self._log(dag_id, run, by=EVENT, extra={"dropped": note})
+
+    def supersede(self, dag_id: str, run: str, *, by: str) -> None:
+        """Fail a run in the middle; its record is written all the same, and says that it was superseded."""
+        with create_session(scoped=False) as session:
+            found = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run))
+            dag = DBDagBag().get_latest_version_of_dag(dag_id, session=session)
+            if found is None or dag is None or found.state != DagRunState.RUNNING:
+                return
+            message = f"the push of {by} took its place"
+            outcome = {"outcome": Outcome.SUPERSEDED.value, "message": message, "timeline": []}
+            XComModel.set(key=OUTCOME, value=outcome, task_id=FOLLOW, dag_id=dag_id, run_id=run, session=session)
+            found.note = message
+            set_dag_run_state_to_failed(dag=dag, run_id=run, commit=True, session=session)
+        self._log(dag_id, run, by=EVENT, extra={"superseded": by})
 
     def _log(self, dag_id: str, run: str, *, by: str, extra: Mapping[str, Any]) -> None:
         """A line in Airflow's audit log."""
