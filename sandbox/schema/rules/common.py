@@ -68,23 +68,3 @@ def selector(found: Obj, path: str) -> Iterator[FieldError]:
         elif operator in OPERATORS[2:] and expression.get("values"):
             yield forbidden(f"{here}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
         yield from metadata.label_key(expression.get("key", ""), f"{here}.key")
-
-
-def selects(found: Obj, labels: Obj) -> bool:
-    """Whether a label selector selects these labels."""
-    if any(labels.get(key) != value for key, value in (found.get("matchLabels") or {}).items()):
-        return False
-    return all(_holds(expression, labels) for expression in found.get("matchExpressions") or ())
-
-
-def _holds(expression: Obj, labels: Obj) -> bool:
-    key, values = expression.get("key", ""), expression.get("values") or ()
-    match expression.get("operator"):
-        case "In":
-            return labels.get(key) in values
-        case "NotIn":
-            return labels.get(key) not in values
-        case "Exists":
-            return key in labels
-        case _:
-            return key not in labels

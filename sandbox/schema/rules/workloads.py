@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sandbox import selectors
 from sandbox.schema.errors import FieldError, forbidden, invalid, not_supported, required
 from sandbox.schema.node import Obj
 from sandbox.schema.rules import config, names, pods
-from sandbox.schema.rules.common import counts, int_or_percent, nothing, selector, selects
+from sandbox.schema.rules.common import counts, int_or_percent, nothing, selector
 
 NO_MATCH = "`selector` does not match template `labels`"
 
@@ -52,7 +53,7 @@ def daemon_set(obj: Obj, old: Obj | None) -> Iterator[FieldError]:
     labels = (template.get("metadata") or {}).get("labels")
     problems = list(selector(found or {}, "spec.selector"))
     yield from problems
-    if found is None or not (problems or selects(found, labels or {})):
+    if found is None or not (problems or selectors.matches(found, labels or {})):
         yield invalid("spec.template.metadata.labels", labels, NO_MATCH)
     if found is not None and _empty(found):
         yield invalid("spec.selector", found, "empty selector is invalid for daemonset")
@@ -79,7 +80,7 @@ def _selected(spec: Obj, kind: str) -> Iterator[FieldError]:
     if problems:
         yield invalid("spec.selector", found, "" if kind == "statefulset" else "invalid label selector")
     else:
-        if found is None or not selects(found, labels or {}):
+        if not selectors.matches(found, labels or {}):
             yield invalid("spec.template.metadata.labels", labels, NO_MATCH)
         claims = [(claim.get("metadata") or {}).get("name") for claim in spec.get("volumeClaimTemplates") or ()]
         yield from pods.template(template, "spec.template", claims=claims)
