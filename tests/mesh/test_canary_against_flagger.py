@@ -15,7 +15,7 @@ from meshflow.mesh import canary, observation, timeline
 from meshflow.mesh.canary import Decision, Release, RolloutObservation
 from meshflow.mesh.timeline import StepKind
 from meshflow.release.outcome import Outcome
-from tests.sandbox.test_flagger_operator import World, container, hook
+from tests.sandbox.standins.flagger.world import World, container, hook
 
 Obj = dict[str, Any]
 IMAGE = "ghcr.io/weather/web@sha256:" + "b" * 64
