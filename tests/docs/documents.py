@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from tests.conftest import ROOT
 
 FENCE = re.compile(r"^```(?P<language>[a-z-]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+SERVICES = "include/manifests/services/"
 HEADING = re.compile(r"^#+ (?P<title>.+)$", re.MULTILINE)
 
 
@@ -64,6 +66,17 @@ def _examples(path: Path) -> Iterator[Example]:
     for match in FENCE.finditer(content):
         line = content.count("\n", 0, match.start()) + 1
         yield Example(name(path), line, match["language"], match["text"])
+
+
+def checkout(folder: Path) -> Path:
+    """The project's include/ in a folder, with the services that the documents spell out added."""
+    shutil.copytree(ROOT / "include", folder / "include")
+    for example in examples("yaml"):
+        if example.file.startswith(SERVICES) and not example.path:
+            file = folder / example.file
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(example.text)
+    return folder
 
 
 def links(path: Path) -> list[str]:

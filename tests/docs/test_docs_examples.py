@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,8 +19,6 @@ from meshflow.sources import render
 from tests.conftest import ROOT
 from tests.docs import documents
 from tests.docs.documents import Example
-
-SERVICES = "include/manifests/services/"
 
 
 def of_file(prefix: str) -> list[Example]:
@@ -55,14 +52,7 @@ def _merged(base: Any, piece: Any) -> Any:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """The project's include/ with the services of the documents added."""
-    shutil.copytree(ROOT / "include", tmp_path / "include")
-    for example in of_file(SERVICES):
-        if not example.path:
-            file = tmp_path / example.file
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(example.text)
-    return tmp_path
+    return documents.checkout(tmp_path)
 
 
 @pytest.mark.parametrize(("service", "expected"), [("forecast", "canary"), ("archive", "plain-blue-green")])
@@ -74,7 +64,7 @@ def test_a_service_from_the_guide_renders_and_is_released_as_it_says(
     assert strategy.of(objects) == expected
 
 
-@pytest.mark.parametrize("example", [e for e in of_file(SERVICES) if e.path], ids=str)
+@pytest.mark.parametrize("example", [e for e in of_file(documents.SERVICES) if e.path], ids=str)
 def test_a_piece_of_a_canary_gives_the_strategy_that_its_heading_names(example: Example, checkout: Path) -> None:
     canary = yaml.safe_load((checkout / example.file).read_text())
     canary["spec"]["analysis"] = {

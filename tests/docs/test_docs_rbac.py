@@ -25,6 +25,7 @@ from meshflow.operators.render import Render
 from meshflow.operators.rollout import AcceptRequest, Follow, SetImage
 from meshflow.sensors.gates import GateSensor
 from tests.conftest import ROOT, Sandbox, running_sandbox
+from tests.docs import documents
 from tests.operators.harness import Run
 from tools.cluster_api import ClusterApi
 
@@ -33,22 +34,20 @@ ACCOUNT = "system:serviceaccount:meshflow-system:meshflow"
 PHASES = ("install_istio", "enable_injection", "secure_mesh", "deploy_observability", "deploy_flagger")
 
 
-def documents() -> list[dict[str, Any]]:
+def objects() -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(MANIFEST.read_text()))
 
 
 def rules() -> list[dict[str, Any]]:
     """The rights of the account as {verbs, resources, namespace}, one entry for each rule of each binding."""
-    roles = {
-        (d["kind"], d["metadata"]["name"]): d["rules"] for d in documents() if d["kind"] in ("ClusterRole", "Role")
-    }
+    roles = {(d["kind"], d["metadata"]["name"]): d["rules"] for d in objects() if d["kind"] in ("ClusterRole", "Role")}
     return [
         {
             "verbs": rule["verbs"],
             "resources": rule["resources"],
             "namespace": binding["metadata"].get("namespace"),
         }
-        for binding in documents()
+        for binding in objects()
         if binding["kind"].endswith("Binding")
         for rule in roles[binding["roleRef"]["kind"], binding["roleRef"]["name"]]
     ]
@@ -60,7 +59,7 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox,
     home = tmp_path_factory.mktemp("rbac")
     for sandbox in running_sandbox(home, "--speed", "40"):
         admin = ClusterApi(sandbox.kubeconfig)
-        for document in documents():
+        for document in objects():
             kind = Kinds.builtin().of(document["apiVersion"], document["kind"])
             admin.create(kind.path(document["metadata"].get("namespace")), document)
         admin.close()
@@ -71,8 +70,8 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox,
         yield sandbox, home / "limited"
 
 
-@pytest.fixture
-def account(limited: tuple[Sandbox, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+@pytest.fixture(scope="module")
+def account(limited: tuple[Sandbox, Path]) -> Iterator[None]:
     """Meshflow is that account, with the mesh of include/mesh.yaml and the sandbox's charts and registry."""
     sandbox, kubeconfig = limited
     home = kubeconfig.parent
@@ -120,15 +119,36 @@ def rollout(service: str) -> list[BaseOperator]:
     ]
 
 
-def test_every_pipeline_runs_with_these_rights_and_no_more(account: None) -> None:
-    for dag_id in PHASES:
-        run(Run(dag_id), tasks_of(dag_id))
-    first = Run("frontend")
-    run(first, rollout("frontend"))
-    assert first.xcoms["follow", "return_value"]["outcome"] == "succeeded"
+@pytest.fixture(scope="module")
+def meshed(account: None) -> dict[str, Run]:
+    """The runs that took the empty cluster to a mesh with one service, by DAG."""
+    runs = {dag_id: Run(dag_id) for dag_id in PHASES}
+    for dag_id, found in runs.items():
+        run(found, tasks_of(dag_id))
+    runs["frontend"] = Run("frontend")
+    run(runs["frontend"], rollout("frontend"))
+    return runs
+
+
+def test_every_pipeline_runs_with_these_rights(meshed: dict[str, Run]) -> None:
+    assert meshed["frontend"].xcoms["follow", "return_value"]["outcome"] == "succeeded"
     drift = Run("drift", remediate=True)
     run(drift, tasks_of("check_drift")[:-1])
     assert not drift.xcoms["detect", "return_value"]["unknown"]
+
+
+@pytest.mark.parametrize("service", ["forecast", "archive"])
+def test_a_service_of_the_guide_is_installed_and_released(
+    meshed: dict[str, Run], limited: tuple[Sandbox, Path], service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESHFLOW_MESH", str(documents.checkout(tmp_path) / "include" / "mesh.yaml"))
+    first = Run(f"{service}-1")
+    run(first, rollout(service))
+    assert first.xcoms["follow", "return_value"]["outcome"] == "succeeded"
+    limited[0].ask("POST", "push", {"image": "ghcr.io/stefanprodan/podinfo:guide", "error_rate": 0.0})
+    second = Run(f"{service}-2", image="guide")
+    run(second, rollout(service))
+    assert second.xcoms["follow", "return_value"]["outcome"] == "succeeded"
 
 
 def test_the_account_reads_no_secrets_elsewhere_and_removes_no_namespace(limited: tuple[Sandbox, Path]) -> None:
@@ -153,10 +173,10 @@ def test_whoever_may_change_a_kind_may_also_make_it_and_grant_what_charts_grant(
 
 
 def test_every_namespace_of_the_mesh_is_there_and_may_be_labelled() -> None:
-    made = {d["metadata"]["name"] for d in documents() if d["kind"] == "Namespace"}
+    made = {d["metadata"]["name"] for d in objects() if d["kind"] == "Namespace"}
     labelled = {
         name
-        for d in documents()
+        for d in objects()
         if d["kind"] == "ClusterRole"
         for rule in d["rules"]
         for name in rule.get("resourceNames", [])
