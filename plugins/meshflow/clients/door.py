@@ -6,6 +6,7 @@ Both ways answer the same questions, so that the clients of Prometheus, Grafana 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import httpx
@@ -17,20 +18,23 @@ from meshflow.errors import Forbidden, MeshflowError, NotFound, Rejected, Server
 SECONDS = 20.0
 
 
+@dataclass(frozen=True)
+class Question:
+    """One request. `path` is relative to the service; `headers` come on top of the door's own."""
+
+    path: str
+    params: Mapping[str, str] | None = None
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+
 class Door(Protocol):
     """A way to a web service. `name` says in messages what is behind it."""
 
     name: str
 
-    async def request(
-        self,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        method: str = "GET",
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-    ) -> Response:
+    async def ask(self, question: Question) -> Response:
         """The answer, whatever its status; Unreachable when there is none."""
         ...
 
@@ -44,25 +48,17 @@ class ProxyDoor:
         self.name = f"{name} ({service}.{namespace}:{port})"
         self._kube, self._namespace, self._service, self._port, self._scheme = kube, namespace, service, port, scheme
 
-    async def request(
-        self,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        method: str = "GET",
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-    ) -> Response:
+    async def ask(self, question: Question) -> Response:
         return await self._kube.proxy(
             self._namespace,
             self._service,
             self._port,
-            path,
-            params=params,
-            method=method,
+            question.path,
+            params=question.params,
+            method=question.method,
             scheme=self._scheme,
-            headers=headers,
-            body=body,
+            headers=question.headers,
+            body=question.body,
         )
 
 
@@ -73,23 +69,15 @@ class DirectDoor:
         self.name = f"{name} ({httpx.URL(url).copy_with(userinfo=b'')})"
         self._url, self._headers, self._verify = url.rstrip("/"), dict(headers or {}), verify
 
-    async def request(
-        self,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        method: str = "GET",
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-    ) -> Response:
+    async def ask(self, question: Question) -> Response:
         try:
             async with httpx.AsyncClient(verify=self._verify, timeout=SECONDS) as client:
                 answer = await client.request(
-                    method,
-                    f"{self._url}/{path.lstrip('/')}",
-                    params=params,
-                    headers={**self._headers, **(headers or {})},
-                    content=body,
+                    question.method,
+                    f"{self._url}/{question.path.lstrip('/')}",
+                    params=question.params,
+                    headers={**self._headers, **question.headers},
+                    content=question.body,
                 )
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
@@ -101,7 +89,7 @@ class DirectDoor:
 
 async def json_of(door: Door, path: str, *, params: Mapping[str, str] | None = None) -> Any:
     """The JSON behind a path; the mapped error for any other answer."""
-    response = await door.request(path, params=params)
+    response = await door.ask(Question(path, params))
     if response.status >= 300:
         raise refusal(door, path, response)
     try:

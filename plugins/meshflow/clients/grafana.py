@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from meshflow.clients import door as doors
-from meshflow.clients.door import Door
+from meshflow.clients.door import Door, Question
 
 
 class DataSource(NamedTuple):
@@ -56,7 +56,7 @@ class Grafana:
     async def datasource_health(self, uid: str) -> Verdict:
         """Whether Grafana gets an answer from a data source. A failed check is a verdict, not an error."""
         path = f"api/datasources/uid/{uid}/health"
-        response = await self._door.request(path)
+        response = await self._door.ask(Question(path))
         try:
             answer = response.json()
         except ValueError:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from meshflow.clients import door as doors
-from meshflow.clients.door import Door
+from meshflow.clients.door import Door, Question
 from meshflow.errors import Rejected
 
 
@@ -69,10 +69,10 @@ class Prometheus:
 
     async def ready(self) -> bool:
         """Whether it is ready to answer; False while it starts. Unreachable when it does not answer at all."""
-        return (await self._door.request("-/ready")).status == 200
+        return (await self._door.ask(Question("-/ready"))).status == 200
 
     async def _data(self, path: str, params: Mapping[str, str]) -> Any:
-        response = await self._door.request(path, params=params)
+        response = await self._door.ask(Question(path, params))
         try:
             answer = response.json()
         except ValueError:

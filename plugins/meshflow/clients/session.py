@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from meshflow.clients import door as doors
-from meshflow.clients.door import Door
+from meshflow.clients.door import Door, Question
 from meshflow.clients.kube import Response
 
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
@@ -26,19 +27,9 @@ class SessionDoor:
         self._door = door
         self._cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
 
-    async def request(
-        self,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        method: str = "GET",
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-    ) -> Response:
+    async def ask(self, question: Question) -> Response:
         """As the door's own, logged in."""
-        return await self._door.request(
-            path, params=params, method=method, headers={**(headers or {}), "Cookie": self._cookie}, body=body
-        )
+        return await self._door.ask(replace(question, headers={**question.headers, "Cookie": self._cookie}))
 
 
 async def by_form(door: Door, path: str, fields: Mapping[str, str]) -> SessionDoor:
@@ -52,7 +43,8 @@ async def by_json(door: Door, path: str, fields: Mapping[str, str]) -> SessionDo
 
 
 async def _login(door: Door, path: str, body: bytes, content_type: str) -> SessionDoor:
-    response = await door.request(path, method="POST", headers={"Content-Type": content_type}, body=body)
+    question = Question(path, method="POST", headers={"Content-Type": content_type}, body=body)
+    response = await door.ask(question)
     if response.status >= 300:
         raise doors.refusal(door, path, response)
     return SessionDoor(door, _cookies(response.headers.get("set-cookie", "")))

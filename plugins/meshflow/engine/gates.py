@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from meshflow.clients.door import Question
 from meshflow.clients.kube import Kube
 from meshflow.engine import addons, observing
 from meshflow.errors import InvalidInput, MeshflowError, Temporary
@@ -241,7 +242,7 @@ async def _observability(kube: Kube, mesh: Mesh, options: Options) -> list[Verdi
 
 
 async def _prometheus_ready(kube: Kube, mesh: Mesh) -> Verdict:
-    response = await addons.door(kube, mesh.prometheus, name="Prometheus").request("-/ready")
+    response = await addons.door(kube, mesh.prometheus, name="Prometheus").ask(Question("-/ready"))
     return observability.prometheus_ready(response.status)
 
 
