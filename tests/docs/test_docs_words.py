@@ -214,3 +214,11 @@ def test_the_layers_of_the_architecture_are_those_that_are_enforced() -> None:
     drawn = next(e.text for e in documents.examples("") if e.document == "ARCHITECTURE.md" and "dags/" in e.text)
     shown = [{word.strip() for word in re.split(r"\s{2,}", line)[0].split("|")} for line in drawn.splitlines()]
     assert [layer for layer in shown if layer & set().union(*enforced)] == enforced
+
+
+def test_every_parameter_of_a_pipeline_is_documented() -> None:
+    sources = [*(ROOT / "dags").glob("*.py"), PACKAGE / "operators" / "frame.py"]
+    named = {name for file in sources for name in re.findall(r'"(\w+)": Param\(', file.read_text())}
+    assert {"cluster", "image"} <= named
+    for name in named:
+        assert said(name, "docs/reference.md"), name
