@@ -34,7 +34,10 @@ def written(world: World) -> World:
     release(world, "web", "run-2", "rolled_back", "too many <errors>", timeline=TIMELINE)
     release(world, "secret", "run-1", "succeeded", "promoted")
     failure = {"task": "apply", "error": "Conflict", "message": "kubectl owns spec.replicas"}
-    record.append(world.records / "istio", {"dag": "install_istio", "run": "r", "failures": [failure], "outcome": None})
+    counts = {"create": 3, "configure": 0, "unchanged": 2}
+    plan = {"summary": "istio: 3 create, 2 unchanged", "plans": {"istio": {"counts": counts}}}
+    phase = {"dag": "install_istio", "run": "r", "failures": [failure], "outcome": None, "plan": plan}
+    record.append(world.records / "istio", phase)
     return world
 
 
@@ -97,7 +100,7 @@ def test_a_record_shows_outcome_weights_gates_and_figures(reader: TestClient, wr
     for words in (
         "The digest failed its analysis and all traffic is back on the previous one.",
         "too many &lt;errors&gt;",
-        "width: 25.0%",
+        "width: 25%",
         "request-success-rate 80.25% against 99%",
         "rollout.sidecar",
         "pods 2",
@@ -105,6 +108,12 @@ def test_a_record_shows_outcome_weights_gates_and_figures(reader: TestClient, wr
         "holds",
     ):
         assert words in page
+
+
+def test_the_record_of_a_phase_shows_what_was_planned_and_what_went_wrong(reader: TestClient, written: World) -> None:
+    page = text(reader, "/istio/1")
+    assert "<dt>istio</dt><dd>3 create, 2 unchanged</dd>" in page
+    assert "<b>apply</b> Conflict: kubectl owns spec.replicas" in page
 
 
 def test_a_changed_record_is_seen(reader: TestClient, written: World) -> None:

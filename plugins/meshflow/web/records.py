@@ -19,6 +19,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from meshflow import errors
 from meshflow.gates import model
 from meshflow.release import outcome, record
 from meshflow.web.access import GetUserDep
@@ -89,6 +90,7 @@ def one(request: Request, chain: str, number: int, user: GetUserDep, services: I
         document=document,
         ended=document.get("outcome") or {},
         sentence=_sentence(document),
+        plans=_plans(document),
         steps=[_step(step) for step in (document.get("outcome") or {}).get("timeline") or []],
         gates=[_gate(item) for item in document.get("gates") or []],
         everything=json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True),
@@ -97,11 +99,12 @@ def one(request: Request, chain: str, number: int, user: GetUserDep, services: I
 
 
 def line(chain: str, found: Mapping[str, Any]) -> Line:
-    """A record as one line: how its release ended, or, for a run without one, whether it failed."""
+    """A record as one line: how its release ended, or, for a run without one, whether it failed and what it planned."""
     document = found["document"]
     ended = document.get("outcome") or {}
     failures = document.get("failures") or []
-    message = ended.get("message") or "; ".join(str(item.get("message")) for item in failures)
+    planned = (document.get("plan") or {}).get("summary") or ""
+    message = ended.get("message") or "; ".join(str(item.get("message")) for item in failures) or planned
     return Line(
         chain,
         found["number"],
@@ -110,7 +113,7 @@ def line(chain: str, found: Mapping[str, Any]) -> Line:
         str(document.get("run", "")),
         str(document.get("cluster", "")),
         str(ended.get("outcome") or ("failed" if failures else "done")),
-        str(message),
+        errors.shorten(str(message)),
     )
 
 
@@ -136,19 +139,29 @@ def _sentence(document: Mapping[str, Any]) -> str:
     return outcome.Outcome(word).sentence if word in {item.value for item in outcome.Outcome} else ""
 
 
+def _plans(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was planned for each bundle: its name, and the actions that occur with their numbers."""
+    plans = (document.get("plan") or {}).get("plans") or {}
+    return [
+        (bundle, ", ".join(f"{count} {action}" for action, count in (plan.get("counts") or {}).items() if count))
+        for bundle, plan in plans.items()
+    ]
+
+
 def _step(step: Mapping[str, Any]) -> dict[str, Any]:
-    """A step of the timeline with its figures as text; `weight` is the percentage on the canary where it moved."""
+    """A step of the timeline with its figures as text; where traffic moved they are the `weight` on the canary."""
     value, unit = step.get("value"), step.get("unit", "")
     threshold = step.get("threshold")
     figures = f"{value:g}{unit}" if isinstance(value, int | float) else ""
+    weight = step.get("kind") == "weight" and figures
     against = f"{threshold:g}{unit}" if isinstance(threshold, int | float) else ""
     return {
         "time": str(step.get("time", ""))[11:19],
         "kind": step.get("kind", ""),
         "message": step.get("message", ""),
         "check": step.get("check") or "",
-        "figures": f"{figures} against {against}" if figures and against else figures,
-        "weight": value if step.get("kind") == "weight" and figures else None,
+        "figures": f"{figures} against {against}" if figures and against else "" if weight else figures,
+        "weight": f"{value:g}" if weight else None,
         "count": step.get("count", 1),
     }
 
