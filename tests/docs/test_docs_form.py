@@ -57,3 +57,14 @@ def test_pictures_are_small_and_shown() -> None:
     for picture in (ROOT / "docs" / "images").glob("*"):
         assert picture.stat().st_size < BIG, picture.name
         assert picture.name in documents.everything(), f"{picture.name} is shown nowhere"
+
+
+BASES = (ROOT, ROOT / "plugins" / "meshflow", ROOT / "include", ROOT / "include" / "manifests", ROOT / "sandbox")
+
+
+@pytest.mark.parametrize("path", documents.paths(), ids=documents.name)
+def test_every_file_that_a_document_names_is_there(path: Path) -> None:
+    """Words in backticks that look like a path of the project: `engine/applier.py`, `gateway/egress.yaml`."""
+    prose = documents.FENCE.sub("", path.read_text(encoding="utf-8"))
+    for word in re.findall(r"`([\w.-]+/[\w./-]+\.(?:py|yaml|md|lock|txt))`", prose):
+        assert any((base / word).exists() for base in (*BASES, path.parent)), word
