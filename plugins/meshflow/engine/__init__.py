@@ -1,7 +1,8 @@
 """Plan, apply and wait: the pure rules and the clients put together, without Airflow.
 
 Reading order: reading (live objects, few requests), inventory, verdicts, comparer, planner, applier, waiting,
-explaining; of services: releasing, blue_green; of add-ons and gates: credentials, addons, observing, gates.
+explaining; of services: releasing, blue_green; of add-ons and gates: credentials, addons, observing, questions,
+gates.
 
     plan = await planner.plan(kube, desired, set_name="istio")
     await applier.begin(kube, desired, plan)                      # refuses before the first write; widens the inventory
