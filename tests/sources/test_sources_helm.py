@@ -119,6 +119,13 @@ def test_a_typo_in_a_value_names_file_line_and_field(rendered: Render, values: s
     assert sentence in refusal(rendered, CHART, values)
 
 
+def test_a_typo_passes_a_schema_that_lets_everything_in_but_not_us(rendered: Render) -> None:
+    schema = '{"type": "object", "properties": {"size": {"type": "integer"}, "extra": {"type": "string"}}}'
+    chart = {**CHART, "values.schema.json": schema}
+    assert "values.yaml:1: serverr: the chart demo 1.0.0 has no such value" in refusal(rendered, chart, "serverr: {}\n")
+    assert rendered(chart, "extra: only the schema knows it\n").objects
+
+
 def test_a_value_that_only_a_template_knows_is_allowed(rendered: Render) -> None:
     [desired] = rendered(CHART, "colour: blue\noptions: {anything: 1}\n").objects
     assert desired.obj["data"]["colour"] == "blue"

@@ -67,9 +67,8 @@ def render(
 
 def _rendered(chart: Chart, label: str, release: Release, given: values.Values, computed: dict[str, Any]) -> list[Item]:
     merged = given.merged
-    if chart.schema is None:
-        values.check(given, _known(chart), chart=label)
     chart.validate_schema(merged)
+    values.check(given, _known(chart), chart=label)
     templates = chart.render(
         values.merge(merged, computed),
         name=release.name,
@@ -93,7 +92,7 @@ def _rendered(chart: Chart, label: str, release: Release, given: values.Values, 
 def _known(chart: Chart) -> values.Known:
     return values.Known(
         defaults=chart.values,
-        templates="\n".join(str(template["data"]) for template in chart.templates),
+        texts="\n".join([*(str(template["data"]) for template in chart.templates), str(chart.schema or "")]),
         dependencies=tuple(str(d.get("alias") or d.get("name")) for d in chart.dependencies),
     )
 

@@ -1,9 +1,10 @@
 """Values for charts: read from files, merged as Helm merges them, and checked so that a typo names its line.
 
 A chart with a schema is checked by Helm, whose complaint (`at '/service/type': got number, want string`) is turned back
-into file, line and field. For the others we look ourselves: a key at the top that neither the chart's defaults nor its
-templates know is refused, and a key further down if it looks like a misspelt sibling. More would refuse what is right:
-charts put whole maps of values into their objects without naming what is in them.
+into file, line and field. Since most schemas let unknown keys pass, and many charts have none, we look ourselves too: a
+key at the top that neither the chart's defaults, nor its templates, nor its schema know is refused, and a key further
+down if it looks like a misspelt sibling. More would refuse what is right: charts put whole maps of values into their
+objects without naming what is in them.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Known(NamedTuple):
     """What a chart says of its values."""
 
     defaults: Mapping[str, Any]
-    templates: str  # all of them, as one text
+    texts: str  # templates and schema, as one text
     dependencies: tuple[str, ...]
 
 
@@ -113,4 +114,4 @@ def _misspelt(
 
 
 def _mentioned(name: str, known: Known) -> bool:
-    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", known.templates) is not None
+    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", known.texts) is not None
