@@ -236,6 +236,8 @@ def _check(fault: Fault) -> None:
     settings = fault.settings
     if not 0 <= float(settings.get("rate", 1)) <= 1:
         raise Refused("'rate' must be a number from 0 to 1")
+    if not 400 <= int(settings.get("code", 503)) <= 599:
+        raise Refused("'code' must be the status of an error, 400 to 599")
     if "by" in SETTINGS[fault.kind] and not isinstance(settings.get("by"), int | float):
         raise Refused(f"the fault {fault.kind} needs 'by', a number of seconds")
     if fault.kind is Kind.PODS and (not settings.get("changes") or set(settings["changes"]) - CHANGES):

@@ -158,6 +158,7 @@ async def test_the_control_api_lists_adds_and_clears(caller: Caller) -> None:
         ({"kind": "nope"}, "no fault is called 'nope'"),
         ({"kind": "error", "ratio": 1}, "has no setting 'ratio'"),
         ({"kind": "error", "rate": 2}, "'rate' must be a number from 0 to 1"),
+        ({"kind": "error", "code": 200}, "'code' must be the status of an error"),
         ({"kind": "delay"}, "needs 'by'"),
         ({"kind": "pods", "changes": {"explode": True}}, "needs 'changes'"),
         ({"kind": "error", "rate": "often"}, "could not convert"),
