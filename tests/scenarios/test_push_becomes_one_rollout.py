@@ -87,3 +87,26 @@ def test_airflow_loads_the_plugin_without_a_complaint(scene: Scene) -> None:
     assert scene.api.get("plugins/importErrors")["import_errors"] == []
     (plugin,) = [item for item in scene.api.get("plugins")["plugins"] if item["name"] == "meshflow"]
     assert [view["name"] for view in plugin["external_views"]] == ["Mesh records"]
+
+
+def test_a_push_supersedes_an_analysis_that_runs(subscribed: Scene) -> None:
+    scene = subscribed
+    declared = yaml.safe_load((scene.stack.home / FILE).read_text())
+    declared["services"]["overrides"]["frontend"]["policy"] = "supersede"
+    with scene.changed(FILE, yaml.safe_dump(declared, sort_keys=False)):
+        first = scene.push("pushed-3")
+        (older,) = scene.until(lambda: runs(scene, first), what="the rollout of the first push")
+        scene.reaches("rollout_frontend", older["dag_run_id"], "follow", "deferred")
+        scene.until(lambda: scene.canary("frontend")["status"]["phase"] == "Progressing", what="its analysis")
+        second = scene.push("pushed-4")
+        (newer,) = scene.until(lambda: runs(scene, second), what="the rollout of the second push")
+    ended = scene.end("rollout_frontend", older["dag_run_id"])
+    assert ended.state == "failed"
+    assert scene.record(ended)["outcome"] == {
+        "outcome": "superseded",
+        "message": f"the push of {newer['dag_run_id']} took its place",
+        "timeline": [],
+    }
+    last = scene.end("rollout_frontend", newer["dag_run_id"])
+    assert last.state == "success", scene.why(last)
+    assert scene.image("frontend-primary").endswith(second)

@@ -86,7 +86,15 @@ class AirflowRuns:
                 return
             message = f"the push of {by} took its place"
             outcome = {"outcome": Outcome.SUPERSEDED.value, "message": message, "timeline": []}
-            XComModel.set(key=OUTCOME, value=outcome, task_id=FOLLOW, dag_id=dag_id, run_id=run, session=session)
+            XComModel.set(
+                OUTCOME,
+                outcome,
+                task_id=FOLLOW,
+                dag_id=dag_id,
+                run_id=run,
+                serialize=False,  # tasks hand values over as JSON values; as text it would be read as a text
+                session=session,
+            )
             found.note = message
             set_dag_run_state_to_failed(dag=dag, run_id=run, commit=True, session=session)
         self._log(dag_id, run, by=EVENT, extra={"superseded": by})
