@@ -141,10 +141,10 @@ def scaled_object(hpa: Obj, now: datetime) -> str:
 
 
 def hpa_targets(hpa: Obj, now: datetime) -> str:
-    current = {m["resource"]["name"]: m["resource"] for m in _metrics(hpa, "status", "currentMetrics")}
+    current = {metric["name"]: metric for metric in _metrics(hpa, "status", "currentMetrics")}
     found = []
     for metric in _metrics(hpa, "spec", "metrics"):
-        name, wanted = metric["resource"]["name"], metric["resource"]["target"]
+        name, wanted = metric["name"], metric["target"]
         now_at = (current.get(name) or {}).get("current") or {}
         if wanted.get("averageUtilization") is not None:
             seen = now_at.get("averageUtilization")
@@ -156,7 +156,8 @@ def hpa_targets(hpa: Obj, now: datetime) -> str:
 
 
 def _metrics(hpa: Obj, part: str, key: str) -> list[Obj]:
-    return [m for m in (hpa.get(part) or {}).get(key) or () if m.get("type") == "Resource"]
+    metrics = (hpa.get(part) or {}).get(key) or ()
+    return [found for metric in metrics if (found := metric.get("resource") or metric.get("containerResource"))]
 
 
 def ingress_hosts(ingress: Obj, now: datetime) -> str:

@@ -1,11 +1,11 @@
-"""Subresources that do something else than write their parent: logs, eviction, binding, tokens."""
+"""Subresources that do something else than write their parent: logs, exec and its like, eviction, binding, tokens."""
 
 import time
 from typing import TYPE_CHECKING, Any
 
 from sandbox.api import calls, deleting, endpoints, replies, reviews, writing
 from sandbox.api.access import Access
-from sandbox.api.errors import not_found
+from sandbox.api.errors import bad_request, not_found
 from sandbox.api.replies import Reply, Request
 from sandbox.api.resources import Resource
 from sandbox.api.routes import Route
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from sandbox.api.server import Server
 
 Obj = dict[str, Any]
-HANDLED = frozenset({"log", "eviction", "binding", "token"})
+_NEED_A_CONTAINER = frozenset({"exec", "attach", "portforward"})
+HANDLED = frozenset({"log", "eviction", "binding", "token"}) | _NEED_A_CONTAINER
 _SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
 _TOKEN_SECONDS = 3600
 
@@ -25,22 +26,16 @@ async def answer(server: "Server", access: Access, request: Request, route: Rout
     assert route.name is not None
     if server.find(resource, route.namespace, route.name) is None:
         raise not_found(resource, route.name)
+    if route.subresource in _NEED_A_CONTAINER:
+        raise bad_request(f"this is a sandbox: no container of {route.name} runs, so there is no {route.subresource}")
     match route.subresource:
         case "log":
-            return replies.text_reply(_log(server, route, request))
+            return replies.text_reply(f"This is a sandbox: no container of {route.name} runs, so there is no log.\n")
         case "eviction":
             return await _evict(server, request, route, resource)
         case "binding":
             return await _bind(server, request, route, resource)
     return _token(server, access, request, route)
-
-
-def _log(server: "Server", route: Route, request: Request) -> str:
-    """Return what the pod's stand-in wrote; nothing runs in the other pods, so they are silent."""
-    assert route.name is not None
-    if server.logs is None:
-        return ""
-    return server.logs(route.namespace or "", route.name, request.query.get("container", ""))
 
 
 async def _evict(server: "Server", request: Request, route: Route, resource: Resource) -> Reply:

@@ -126,6 +126,9 @@ _NO_COLLECTION = tuple(verb for verb in FULL if verb != "deletecollection")
 _POD_SUBRESOURCES = (
     STATUS,
     Subresource("log", ("get",)),
+    Subresource("exec", ("create", "get"), "PodExecOptions"),
+    Subresource("attach", ("create", "get"), "PodAttachOptions"),
+    Subresource("portforward", ("create", "get"), "PodPortForwardOptions"),
     Subresource("binding", CREATE, "Binding"),
     Subresource("eviction", CREATE, "Eviction", "policy", "v1"),
 )

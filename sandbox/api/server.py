@@ -4,7 +4,7 @@
 admission and bookkeeping as kubectl's. Each verb lives in a file of its own (writing, deleting, listing, watching).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,6 @@ from sandbox.store.records import Record
 from sandbox.store.store import Store
 
 Obj = dict[str, Any]
-Logs = Callable[[str, str, str], str]  # namespace, pod, container → what `kubectl logs` shows
 
 
 class Server:
@@ -32,7 +31,6 @@ class Server:
         self.clock = clock
         self.network = network
         self.watches: dict[Watch, tuple[Resource, str | None]] = {}  # open over HTTP; faults cut them
-        self.logs: Logs | None = None
         self.store = store or Store()
         self.catalog = catalog or Catalog()
         self.admission = Admission(self, network)

@@ -84,3 +84,13 @@ async def test_a_watch_inside_ends_when_the_definition_goes(api: Any) -> None:
     await api.inside.delete("apiextensions.k8s.io/v1", "CustomResourceDefinition", "widgets.example.test")
     with pytest.raises(ApiError):
         await waiting
+
+
+@pytest.mark.parametrize("subresource", ["exec", "attach", "portforward"])
+async def test_what_needs_a_running_container_is_refused_with_the_reason(api: Any, subresource: str) -> None:
+    pod = {"metadata": {"name": "a"}, "spec": {"containers": [{"name": "app", "image": "nginx"}]}}
+    await api.ask("POST", "/api/v1/namespaces/shop/pods", pod, code=201)
+    status = await api.ask("POST", f"/api/v1/namespaces/shop/pods/a/{subresource}", code=400)
+    assert status["message"] == f"this is a sandbox: no container of a runs, so there is no {subresource}"
+    log = await api.http.get("/api/v1/namespaces/shop/pods/a/log")
+    assert (log.status_code, log.text) == (200, "This is a sandbox: no container of a runs, so there is no log.\n")

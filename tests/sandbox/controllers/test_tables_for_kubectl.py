@@ -48,8 +48,9 @@ def test_services_show_addresses_and_ports():
     assert (shown["External-IP"], shown["Port(s)"], shown["Selector"]) == ("<pending>", "80:30080/TCP,53/UDP", "app=x")
 
 
-def test_an_autoscaler_shows_measure_and_goal():
-    metric = {"type": "Resource", "resource": {"name": "cpu", "target": {"averageUtilization": 80}}}
+@pytest.mark.parametrize("source", ["resource", "containerResource"])
+def test_an_autoscaler_shows_measure_and_goal(source):
+    metric = {source: {"name": "cpu", "target": {"averageUtilization": 80}}}
     spec = {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 3, "metrics": [metric]}
     assert (
         cells("autoscaling", "HorizontalPodAutoscaler", {"metadata": metadata(), "spec": spec})["Targets"]
