@@ -1,4 +1,4 @@
 """What the Makefile runs: a local stack of sandbox and Airflow, the demo on it, the lock of the charts.
 
-Reading order: processes, stack, airflow_api, cluster_api, demo, lock.
+Reading order: guard, processes, stack, airflow_api, cluster_api, demo, lock.
 """

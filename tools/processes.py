@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
+import atexit
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-PR_SET_PDEATHSIG = 1
-GRACE = 8.0  # seconds between SIGTERM and SIGKILL
+from tools import guard
 
 
 class ProcessError(RuntimeError):
@@ -46,14 +45,15 @@ class Process:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
             )
+        _guard.watch(self._child.pid)
 
     def kill(self) -> None:
         """SIGKILL to the whole group, at once: what a crash looks like."""
-        self._signal(signal.SIGKILL)
         if self._child:
+            guard.tell(self._child.pid, signal.SIGKILL)
             self._child.wait()
+            _guard.forget(self._child.pid)
 
     def ask_to_stop(self) -> None:
         """SIGTERM to the process itself, which ends its own children."""
@@ -84,20 +84,12 @@ class Process:
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
-    def _signal(self, number: signal.Signals) -> None:
-        if self._child is None:
-            return
-        try:
-            os.killpg(self._child.pid, number)
-        except ProcessLookupError:
-            return  # the whole group is gone already
-
 
 def stop_all(processes: Sequence[Process]) -> None:
     """Ask all to stop at once, then make sure."""
     for process in processes:
         process.ask_to_stop()
-    deadline = time.monotonic() + GRACE
+    deadline = time.monotonic() + guard.GRACE
     for process in processes:
         process.wait_stopped(deadline)
 
@@ -114,6 +106,34 @@ def free_ports(count: int) -> list[int]:
             each.close()
 
 
-def _die_with_parent() -> None:
-    """Linux: the child gets SIGTERM when we are gone, even by kill -9."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+class _Guard:
+    """One guard.py for all children of this process, started with the first of them."""
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[str] | None = None
+
+    def watch(self, group: int) -> None:
+        """Have this process group stopped when we are gone."""
+        if self._child is None:
+            command = [sys.executable, "-I", "-S", str(Path(guard.__file__))]
+            quiet = subprocess.DEVNULL  # it must not hold open what our output is piped into
+            self._child = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, text=True, start_new_session=True
+            )
+            atexit.register(self._end, self._child)
+        self._tell(group)
+
+    def forget(self, group: int) -> None:
+        """It is stopped: its id may belong to somebody else from now on."""
+        self._tell(-group)
+
+    def _tell(self, number: int) -> None:
+        if self._child and self._child.stdin:
+            print(number, file=self._child.stdin, flush=True)
+
+    @staticmethod
+    def _end(child: subprocess.Popen[str]) -> None:
+        child.communicate()
+
+
+_guard = _Guard()
