@@ -90,9 +90,9 @@ def test_a_dag_that_airflow_does_not_know_is_one_sentence(runs: AirflowRuns) -> 
 
 @pytest.mark.parametrize(
     ("connection", "secret"),
-    [(None, None), ('{"conn_type": "generic"}', None), ('{"conn_type": "generic", "password": "p"}', "p")],
+    [(None, None), ("", None), ('{"conn_type": "generic"}', None), ('{"conn_type": "generic", "password": "p"}', "p")],
 )
 def test_the_secret_is_the_password_of_the_connection(runs, monkeypatch, connection, secret) -> None:
-    if connection:
+    if connection is not None:
         monkeypatch.setenv("AIRFLOW_CONN_MESHFLOW_WEBHOOK", connection)
     assert webhook_secret() == secret
