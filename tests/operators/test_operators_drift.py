@@ -8,7 +8,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
 from meshflow import errors
-from meshflow.gates.model import Verdict, Verdicts
+from meshflow.engine import gates
+from meshflow.gates.model import Result, Verdict, Verdicts
 from meshflow.objects.reference import Reference
 from meshflow.operators import drift
 from meshflow.operators.apply import Apply
@@ -165,3 +166,37 @@ def test_an_object_without_changed_fields_has_its_message() -> None:
     assert (
         describe(Entry(WEB, Action.CREATE, message="does not exist")) == "Deployment/weather/web create does not exist"
     )
+
+
+@pytest.mark.parametrize(
+    ("result", "mode"), [("fail", "PERMISSIVE"), ("error", "PERMISSIVE"), ("inconclusive", "STRICT")]
+)
+def test_a_repair_takes_no_plain_text_from_those_who_speak_it(
+    declared: World, monkeypatch: pytest.MonkeyPatch, result: str, mode: str
+) -> None:
+    async def evidence(*_: Any) -> Verdicts:
+        return Verdicts.of(Verdict("mtls.evidence", Result(result), "old → web: 12 requests in plain text"))
+
+    monkeypatch.setattr(gates, "evaluate", evidence)
+    policies = f"/apis/security.istio.io/v1/namespaces/{declared.namespace}/peerauthentications"
+    policy = {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "PeerAuthentication",
+        "metadata": {"name": "default", "namespace": declared.namespace},
+        "spec": {"mtls": {"mode": "PERMISSIVE"}},
+    }
+    declared.cluster.create(policies, policy)
+    declared.phase("mtls", [{**policy, "spec": {"mtls": {"mode": "STRICT"}}}])
+    declared.cluster.delete(path(declared, "b"))
+    run = Run(remediate=True)
+    run.execute(Render(task_id="render", bundles=["istio", "mtls"], cluster="default"))
+    run.execute(Detect(task_id="detect", cluster="default"))
+    if mode == "STRICT":
+        remediate(run)
+    else:
+        with pytest.raises(errors.GateFailed, match="1 objects were repaired, but not mtls: old → web: 12 requests"):
+            remediate(run)
+    live = declared.live("security.istio.io/v1/peerauthentications", "default")
+    assert live
+    assert live["spec"]["mtls"]["mode"] == mode
+    assert declared.live("configmaps", "b"), "the others are repaired all the same"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LOG_LINES = 400
 REPORT_LINES = 50
 GATES = ("mtls", "injection")
+POLICY, STRICT = ("security.istio.io", "PeerAuthentication"), "STRICT"
 
 
 class Drifted(errors.Permanent):
@@ -77,7 +78,11 @@ class Detect(DriftOperator):
 
 
 class Remediate(DriftOperator):
-    """Write what is declared, also over fields that another manager took. Skipped unless `remediate` is on."""
+    """Write what is declared, also over fields that another manager took. Skipped unless `remediate` is on.
+
+    A bundle that would take plain text from a mesh in which something is known to speak it is left as it is, and fails
+    the task once all others are repaired: such a mesh becomes STRICT by `secure_mesh`, when its evidence is in.
+    """
 
     ui_color = "#f5dfe3"
 
@@ -95,9 +100,19 @@ class Remediate(DriftOperator):
 
     async def _repair(self, kube: Kube, mesh: settings.Mesh, context: Context) -> dict[str, str]:
         written: dict[str, str] = {}
+        refused: list[str] = []
         for bundle, item in self.rendered(context).items():
-            planned = await plan_all(kube, mesh, {bundle: item}, takeover=True)
-            written |= await _apply(kube, planned[bundle])
+            planned = (await plan_all(kube, mesh, {bundle: item}, takeover=True))[bundle]
+            against = await _against_strict(kube, mesh) if takes_plain_text(planned) else []
+            if against:
+                refused += [f"{bundle}: {reason}" for reason in against]
+            else:
+                written |= await _apply(kube, planned)
+        if refused:
+            raise errors.GateFailed(
+                f"{len(written)} objects were repaired, but not {'; '.join(refused)}. Mend that, then run secure_mesh.",
+                verdicts=refused,
+            )
         return written
 
 
@@ -154,6 +169,29 @@ def describe(entry: Entry) -> str:
     ]
     more = [f"and {len(entry.changes) - 5} more fields"] if len(entry.changes) > 5 else []
     return " ".join(filter(None, (str(entry), ", ".join([*fields, *more]) or entry.message)))
+
+
+def takes_plain_text(planned: Planned) -> bool:
+    """Whether a plan makes a PeerAuthentication STRICT that is not."""
+    strict = {
+        item.reference
+        for item in planned.objects
+        if (item.reference.group, item.reference.kind) == POLICY
+        and ((item.obj.get("spec") or {}).get("mtls") or {}).get("mode") == STRICT
+    }
+    return any(
+        entry.reference in strict and (not entry.changes or any(change.new == STRICT for change in entry.changes))
+        for entry in planned.plan.writes
+    )
+
+
+async def _against_strict(kube: Kube, mesh: settings.Mesh) -> list[str]:
+    """What is known to break under STRICT, or why that cannot be known. No traffic at all is no reason."""
+    from meshflow.engine import gates
+    from meshflow.gates.model import Result
+
+    verdicts = await gates.evaluate(kube, mesh, "mtls_evidence", {})
+    return [verdict.reason for verdict in verdicts if verdict.result in (Result.FAIL, Result.ERROR)]
 
 
 async def _apply(kube: Kube, planned: Planned) -> dict[str, str]:
