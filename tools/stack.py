@@ -197,6 +197,9 @@ def airflow_settings(stack: Stack) -> dict[str, str]:
         "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{stack.airflow_home / 'airflow.db'}?timeout=30",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
         "SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "3",
+        # So late (5 seconds by default) a worker may notice that its task's process has ended. Until then it holds its
+        # slot, and the scheduler takes a task that was resumed meanwhile for one that was killed, and tries it again.
+        "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
         "USAGE_DATA_COLLECTION__ENABLED": "False",
