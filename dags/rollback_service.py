@@ -34,13 +34,17 @@ with DAG(
                 description="The service that goes back.",
             ),
             "image": Param(
-                "",
-                type="string",
+                None,
+                type=["null", "string"],  # without null the form insists on a value
                 title="Image",
                 description="A digest or tag. Empty: what ran before the present release.",
             ),
             "reason": Param(
-                "", type="string", maxLength=500, title="Reason", description="Why; it stands in the record."
+                None,
+                type=["null", "string"],
+                maxLength=500,
+                title="Reason",
+                description="Why; it stands in the record.",
             ),
         },
     ),

@@ -39,14 +39,21 @@ from meshflow.sensors.rollout import Preflight
 
 PARAMS = {
     "image": Param(
-        "",
-        type="string",
+        None,
+        type=["null", "string"],  # without null the form insists on a value
         title="Image",
         description="A tag, a digest (sha256:…), or the whole image. Empty: the manifest's image on a first "
         "installation, afterwards only the manifests are applied.",
     ),
-    "reason": Param("", type="string", maxLength=500, title="Reason", description="Why; it stands in the record."),
-    "requested_by": Param("unknown", type="string", title="Requested by", description="Who or what asks."),
+    "reason": Param(
+        None, type=["null", "string"], maxLength=500, title="Reason", description="Why; it stands in the record."
+    ),
+    "requested_by": Param(
+        None,
+        type=["null", "string"],
+        title="Requested by",
+        description="Who or what asks. Empty: the user who triggers the run.",
+    ),
     "force": Param(
         False,
         type="boolean",

@@ -46,7 +46,8 @@ class AcceptRequest(ServiceOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         """Resolve the digest; raises InvalidInput, NotFound or Unreachable with one sentence."""
-        params, way = context["params"], self.way()
+        params, way = dict(context["params"]), self.way()
+        params["requested_by"] = params.get("requested_by") or context["dag_run"].triggering_user_name
         live = self.ask(way.look)
         request = self._request(params, way, live)
         if request is None:
