@@ -85,7 +85,7 @@ async def test_the_first_run_creates_and_the_second_writes_nothing(
     first = await plan_and_apply(kube, desired, namespace)
     assert set(actions(first).values()) == {"create"}
     references = [item.reference for item in desired]
-    await waiting.until_healthy(kube, references, seconds=20)
+    assert (await waiting.for_health(kube, references, seconds=20)).done
 
     kube.requests.clear()
     second = await plan_and_apply(kube, desired, namespace)
@@ -347,7 +347,7 @@ async def test_custom_resources_come_with_their_definition_and_namespace(kube: K
     assert set(actions(plan).values()) == {"create"}
 
     async def healthy(stage: Stage) -> None:
-        await waiting.until_healthy(kube, stage.references, seconds=20)
+        assert (await waiting.for_health(kube, stage.references, seconds=20)).done
 
     await applier.run(kube, desired, plan, settled=healthy)
     second = await planner.plan(kube, desired, set_name=namespace)

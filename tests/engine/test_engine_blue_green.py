@@ -73,7 +73,7 @@ async def release(kube: Kube, namespace: str, image: str, *, seconds: float = 20
 async def test_a_release_switches_the_service_once_the_idle_colour_is_ready(kube: Kube, namespace: str) -> None:
     await apply(kube, namespace, pinned=OLD)
     two = blue_green.pair("shop", manifests(namespace))
-    await waiting.until_healthy(kube, [item.reference for item in two.workloads.values()], seconds=20)
+    assert (await waiting.for_health(kube, [item.reference for item in two.workloads.values()], seconds=20)).done
     found, lines = await release(kube, namespace, NEW)
     assert found.outcome is Outcome.SUCCEEDED, lines
     assert active(await kube.get(two.service)) == "green"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, nullcontext
 from typing import Any
@@ -14,7 +15,7 @@ from kubernetes_asyncio import config
 from meshflow import errors
 from meshflow.clients.kube import Kube
 from meshflow.clients.watch import WatchHub
-from meshflow.engine import applier, inventory, planner, waiting
+from meshflow.engine import applier, explaining, inventory, planner, waiting
 from meshflow.objects.parsing import Desired
 from meshflow.plan.stages import Stage, stages
 from tests.conftest import Sandbox
@@ -117,28 +118,31 @@ async def test_waiting_survives_watches_that_end(hasty: Kube, namespace: str, fa
     await applier.begin(hasty, desired, plan)
     for stage in stages(desired):
         await applier.apply(hasty, desired, plan, stage=stage)
-    wait = asyncio.create_task(waiting.until_healthy(hasty, [item.reference for item in desired], seconds=20))
+    wait = asyncio.create_task(waiting.for_health(hasty, [item.reference for item in desired], seconds=20))
     while not hasty.requests["watch"]:  # noqa: ASYNC110 - a counter rings no bell
         await asyncio.sleep(0.005)
     await asyncio.to_thread(faults, "watches", namespace=namespace, expire=expire)
-    await wait
+    assert (await wait).done
 
 
 async def test_a_wait_that_ends_in_vain_says_what_it_waited_for(hasty: Kube, namespace: str, faults: Any) -> None:
     faults("pods", namespace=namespace, changes={"never_ready": True})
     desired = declared(deployment(namespace))
     await plan_and_apply(hasty, desired, namespace)
-    with pytest.raises(errors.WaitExpired, match=f"Deployment/{namespace}/web: 0 of 2 replicas ready") as caught:
-        await waiting.until_healthy(hasty, [item.reference for item in desired], seconds=0.5)
-    assert len(caught.value.waiting_for) == 1
+    summary = await waiting.for_health(hasty, [item.reference for item in desired], seconds=0.5)
+    assert not summary.done
+    (line,) = summary.waiting
+    assert line.startswith(f"Deployment/{namespace}/web: 0 of 2 replicas ready")
 
 
 async def test_the_end_of_a_wait_in_vain_says_what_the_pods_say(hasty: Kube, namespace: str, faults: Any) -> None:
     faults("pods", namespace=namespace, changes={"pull_error": "no such tag"})
     desired = declared(deployment(namespace))
     await plan_and_apply(hasty, desired, namespace)
-    with pytest.raises(errors.WaitExpired, match=r"pod web-\S+: container main: \w*Image\w*.*\(and 1 more pods\)"):
-        await waiting.until_healthy(hasty, [item.reference for item in desired], seconds=1)
+    references = [item.reference for item in desired]
+    await waiting.for_health(hasty, references, seconds=1)
+    (told,) = (await explaining.explain(hasty, references)).values()
+    assert re.match(r"pod web-\S+: container main: \w*Image\w*.*\(and 1 more pods\)", told)
 
 
 async def test_followers_of_many_objects_share_one_watch_per_kind(hasty: Kube, namespace: str) -> None:

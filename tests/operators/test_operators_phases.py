@@ -127,6 +127,16 @@ def test_what_cannot_become_healthy_is_named(world: World, monkeypatch: pytest.M
     world.cluster.control("DELETE", "faults", {"id": number})
 
 
+def test_what_its_pods_complain_about_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshflow.operators.apply.GRACE", 0.0)
+    world.phase("istio", [deployment("web", world.namespace)], timeout=1)
+    fault = {"kind": "pods", "namespace": world.namespace, "changes": {"pull_error": "no such tag"}}
+    number = world.cluster.control("POST", "faults", fault)["id"]
+    with pytest.raises(errors.WaitExpired, match=r"web: pod web-\S+: container \S+: \w*Image\w*"):
+        applied(Run())
+    world.cluster.control("DELETE", "faults", {"id": number})
+
+
 def test_without_waiting_the_last_stage_is_left_to_a_later_task(world: World) -> None:
     world.phase("istio", [deployment("web", world.namespace)])
     run = planned(Run())

@@ -8,8 +8,7 @@ from contextlib import nullcontext
 
 from meshflow.clients.kube import Kube
 from meshflow.clients.watch import WatchHub
-from meshflow.engine import explaining, reading
-from meshflow.errors import Degraded, WaitExpired
+from meshflow.engine import reading
 from meshflow.health import judge
 from meshflow.health.judge import Summary
 from meshflow.health.model import Health
@@ -41,20 +40,3 @@ async def for_health(kube: Kube, references: Sequence[Reference], *, seconds: fl
     finally:
         await hub.close()
     return summary
-
-
-async def until_healthy(kube: Kube, references: Sequence[Reference], *, seconds: float) -> None:
-    """Return when every object is current; Degraded or WaitExpired, naming what it waited for, after `seconds`."""
-    summary = await for_health(kube, references, seconds=seconds)
-    if summary.done:
-        return
-    why = "".join(f"; {reference}: {told}" for reference, told in (await explaining.explain(kube, references)).items())
-    if summary.failed:
-        raise Degraded(
-            f"{len(summary.broken)} objects are broken: {'; '.join(summary.broken[:5])}{why}", objects=summary.broken
-        )
-    raise WaitExpired(
-        f"After {seconds:.0f} s still waiting for {len(summary.waiting)} objects: "
-        f"{'; '.join(summary.waiting[:5])}{why}",
-        waiting_for=summary.waiting,
-    )

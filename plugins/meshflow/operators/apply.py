@@ -72,9 +72,9 @@ class Apply(MeshOperator):
     def _after_wait(
         self, context: Context, event: Mapping[str, Any], stage: int, written: dict[str, str]
     ) -> dict[str, Any]:
-        from meshflow.triggers.health import raise_unless_healthy
+        from meshflow.operators import waits
 
-        raise_unless_healthy(event, what=f"{self.bundle}, stage {stage + 1}")
+        waits.end(event, what=f"{self.bundle}, stage {stage + 1}", ask=self.ask)
         return self._advance(context, first=stage + 1, written=written)
 
     def _advance(self, context: Context, *, first: int, written: dict[str, str]) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class BlueGreen(Way):
     def conclude(self, event: Mapping[str, Any], found: Found | None, *, ask: Ask, say: Say) -> dict[str, Any]:
         """Switch and verify. Where the idle colour did not become healthy nothing is switched: users saw nothing."""
         if not found or not found["release"]:
-            return by_health(event, found, service=self.service)
+            return by_health(event, found, service=self.service, ask=ask)
         healthy, now = event["status"] == "healthy", timezone.utcnow()
         release = _until(Release.from_json(found["release"]), now + SETTLE if healthy else now)
         decision = ask(

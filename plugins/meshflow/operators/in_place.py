@@ -81,7 +81,7 @@ class InPlace(Way):
         return HealthTrigger.within(wait, cluster=cluster, references=[self.target.reference])
 
     def conclude(self, event: Mapping[str, Any], found: Found | None, *, ask: Ask, say: Say) -> dict[str, Any]:
-        return dict(event) if "outcome" in event else by_health(event, found, service=self.service)
+        return dict(event) if "outcome" in event else by_health(event, found, service=self.service, ask=ask)
 
     async def _live(self, kube: Kube) -> tuple[Obj | None, Obj | None]:
         """The workload and its Canary as they are now."""

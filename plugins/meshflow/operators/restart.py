@@ -35,9 +35,9 @@ class Restart(MeshOperator):
         """A batch is healthy, or is not."""
 
         def after_wait() -> dict[str, Any]:
-            from meshflow.triggers.health import raise_unless_healthy
+            from meshflow.operators import waits
 
-            raise_unless_healthy(event, what=f"The batch that ended with {restarted[-1]}")
+            waits.end(event, what=f"The batch that ended with {restarted[-1]}", ask=self.ask)
             return self._next_batch(restarted)
 
         return self.reporting(context, after_wait)

@@ -108,10 +108,10 @@ def of(mesh: Mesh, service: str, objects: Sequence[Desired] | None = None) -> Wa
     return (BlueGreen if pair else InPlace)(mesh, service, objects)
 
 
-def by_health(event: Mapping[str, Any], found: Found | None, *, service: str) -> dict[str, Any]:
+def by_health(event: Mapping[str, Any], found: Found | None, *, service: str, ask: Ask) -> dict[str, Any]:
     """The outcome where health is all there is to see: raises Degraded or WaitExpired when it did not come."""
-    from meshflow.triggers.health import raise_unless_healthy
+    from meshflow.operators import waits
 
-    raise_unless_healthy(event, what=service)
+    waits.end(event, what=service, ask=ask)
     message = f"{service}: the workload is healthy and runs {'what was asked for' if found else 'what it ran'}"
     return {"outcome": "succeeded" if found else "skipped", "message": message, "timeline": []}

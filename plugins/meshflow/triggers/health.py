@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Self
 
@@ -10,6 +10,7 @@ from airflow.sdk import timezone
 
 from meshflow import errors
 from meshflow.health import judge
+from meshflow.health.model import Health, Status
 from meshflow.objects.reference import Obj, Reference
 from meshflow.triggers.cluster import ClusterTrigger
 
@@ -18,7 +19,8 @@ class HealthTrigger(ClusterTrigger):
     """Fires once when all objects are `current`, when one is `degraded`, or at the deadline.
 
     The event is {"status": "healthy" | "degraded" | "expired", "waiting": [...], "broken": [...]}; each line names an
-    object and says what about it, numbers included. Every change of what is waited for is a line in the task's log.
+    object and says what about it, numbers included. Where it did not end well, `unhealthy` has the references of these
+    objects. Every change of what is waited for is a line in the task's log.
     """
 
     def __init__(self, *, cluster: str, deadline: str, references: Iterable[Iterable[str | None]]) -> None:
@@ -46,41 +48,62 @@ class HealthTrigger(ClusterTrigger):
         return self.references
 
     def judge(self, seen: Mapping[Reference, Obj | None]) -> dict[str, Any] | None:
-        summary = judge.summarize({reference: judge.judge(seen.get(reference)) for reference in self.references})
+        found = self._found(seen)
+        summary = judge.summarize(found)
         lines = "; ".join((*summary.broken, *summary.waiting))
         if lines and lines != self._last:
             self.log.info("Waiting for %s", lines)
         self._last = lines
         if summary.done:
             return {"status": "healthy", "waiting": [], "broken": []}
-        if summary.failed:
-            return {"status": "degraded", "waiting": list(summary.waiting), "broken": list(summary.broken)}
-        return None
+        return _event("degraded", found) if summary.failed else None
 
     def expired(self, seen: Mapping[Reference, Obj | None]) -> dict[str, Any]:
-        summary = judge.summarize({reference: judge.judge(seen.get(reference)) for reference in self.references})
-        return {"status": "expired", "waiting": list(summary.waiting), "broken": list(summary.broken)}
+        return _event("expired", self._found(seen))
+
+    def _found(self, seen: Mapping[Reference, Obj | None]) -> dict[Reference, Health]:
+        return {reference: judge.judge(seen.get(reference)) for reference in self.references}
 
     def blind(self, why: str) -> dict[str, Any]:
         return {"status": "expired", "waiting": [f"an answer of the cluster ({why})"], "broken": []}
 
 
-def raise_unless_healthy(event: Mapping[str, Any], *, what: str) -> None:
-    """Turn the trigger's event into nothing, Degraded or WaitExpired, with a sentence that names `what`."""
+def raise_unless_healthy(event: Mapping[str, Any], *, what: str, reasons: Sequence[str] = ()) -> None:
+    """Turn the trigger's event into nothing, Degraded or WaitExpired, with a sentence that names `what`.
+
+    `reasons` are lines about its objects that are not in the event.
+    """
     if event["status"] == "healthy":
         return
     if event["status"] == "degraded":
         broken = event["broken"]
         raise errors.Degraded(
-            f"{what} cannot become healthy: {'; '.join(broken)}. Nothing was undone; mend it and clear this task.",
+            f"{what} cannot become healthy: {'; '.join([*broken, *reasons])}. "
+            "Nothing was undone; mend it and clear this task.",
             objects=broken,
         )
     waiting = [*event["broken"], *event["waiting"]]
     raise errors.WaitExpired(
-        f"{what} did not become healthy in time; still waiting for {'; '.join(waiting)}. "
+        f"{what} did not become healthy in time; still waiting for {'; '.join([*waiting, *reasons])}. "
         "Nothing was undone; clear this task to wait again.",
         waiting_for=waiting,
     )
+
+
+def unhealthy(event: Mapping[str, Any]) -> list[Reference]:
+    """The objects that were not healthy when the wait ended."""
+    return [Reference(*_four(reference)) for reference in event.get("unhealthy", ())]
+
+
+def _event(status: str, found: Mapping[Reference, Health]) -> dict[str, Any]:
+    summary = judge.summarize(found)
+    missing = [list(reference) for reference, health in found.items() if health.status is not Status.CURRENT]
+    return {
+        "status": status,
+        "waiting": list(summary.waiting),
+        "broken": list(summary.broken),
+        "unhealthy": missing,
+    }
 
 
 def _four(reference: Iterable[str | None]) -> tuple[Any, Any, Any, Any]:
