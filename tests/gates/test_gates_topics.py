@@ -114,6 +114,12 @@ def test_every_pod_that_should_needs_a_ready_proxy_of_the_version():
     }
 
 
+def test_what_nobody_restarts_is_named_with_the_way_out():
+    left = ["Pod/weather/a, nobody would make it again; delete it and make it anew"]
+    verdict = injection.proxies([pod("a", None)], namespaces=[SPACE], version="1.30.3", left=left)
+    says(verdict, FAIL, "For you to restart: Pod/weather/a, nobody would make it again; delete it")
+
+
 def test_pods_that_opted_out_are_counted_but_not_asked():
     says(proxies(pod("a"), pod("b", None, labels={"sidecar.istio.io/inject": "false"})), PASS, "all 1 pods")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from meshflow.gates.model import Number, Result, Verdict
@@ -25,11 +25,13 @@ def proxies(
     namespaces: Iterable[Obj],
     version: str,
     revisions: Mapping[str, str] | None = None,
+    left: Sequence[str] = (),
 ) -> Verdict:
     """Whether all running pods of the namespaces that should have a proxy have it, ready and of `version`.
 
     Pods that are finished or being deleted are not asked. No pod that should have one is a pass when the namespaces are
     labelled: there is nothing to inject yet. A namespace that no pod-independent label selects is a fail.
+    `left` names, for the sentence, what lacks its proxy and is for a person to restart, with the reason.
     """
     known = {item["metadata"]["name"]: item for item in namespaces}
     silent = sorted(name for name, item in known.items() if not injection.wanted(item, {}).inject)
@@ -48,7 +50,7 @@ def proxies(
         "version": version,
     }
     if bad:
-        return Verdict(PROXIES, Result.FAIL, _sentence(bad, len(wanted)), numbers)
+        return Verdict(PROXIES, Result.FAIL, _sentence(bad, len(wanted), left), numbers)
     reason = f"all {len(wanted)} pods have a ready proxy {version}" if wanted else "no pod is there to inject yet"
     return Verdict(PROXIES, Result.PASS, reason, numbers)
 
@@ -67,7 +69,8 @@ def _judge(pod: Obj, namespaces: Mapping[str, Obj], version: str, revisions: Map
     return _Judged(name, want.inject, problem, bool(proxy and proxy.native))
 
 
-def _sentence(bad: list[_Judged], wanted: int) -> str:
+def _sentence(bad: list[_Judged], wanted: int, left: Sequence[str]) -> str:
     first = "; ".join(f"{item.name}: {item.problem}" for item in bad[:3])
     more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-    return f"{len(bad)} of {wanted} pods are without: {first}{more}"
+    yours = f". For you to restart: {'; '.join(left[:3])}" if left else ""
+    return f"{len(bad)} of {wanted} pods are without: {first}{more}{yours}"

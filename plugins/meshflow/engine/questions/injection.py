@@ -8,6 +8,7 @@ from meshflow.engine.questions.asking import Options
 from meshflow.gates import injection
 from meshflow.gates.model import Verdict
 from meshflow.mesh import injection as proxies
+from meshflow.mesh import restart
 from meshflow.settings import Mesh
 
 
@@ -16,6 +17,7 @@ async def ask(kube: Kube, mesh: Mesh, options: Options) -> list[Verdict]:
     names = {item.name for item in mesh.injection.namespaces}
     cluster = await observing.workloads(kube)
     used = {pod["metadata"].get("namespace") for pod in cluster.pods}
+    reported = restart.plan(cluster, version=mesh.istio.version).reported
     return [
         injection.proxies(
             cluster.pods,
@@ -27,5 +29,6 @@ async def ask(kube: Kube, mesh: Mesh, options: Options) -> list[Verdict]:
             ],
             version=mesh.istio.version,
             revisions=cluster.revisions,
+            left=[f"{it.finding.reference}, {it.reason}" for it in reported if it.finding.reference.namespace in names],
         )
     ]
