@@ -21,6 +21,7 @@ import pytest
 
 if TYPE_CHECKING:
     from meshflow.clients.kube import Kube
+    from tests.scenarios.scene import Scene
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEED = 20
@@ -94,3 +95,19 @@ async def namespace(kube: Kube) -> AsyncIterator[str]:
     await kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     yield name
     await kube.delete(Reference("", "Namespace", None, name))
+
+
+@pytest.fixture(scope="session")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """Airflow and an empty cluster, started when the first test asks; most want `mesh`."""
+    from tests.scenarios import staging
+
+    yield from staging.staged(tmp_path_factory.mktemp("stack"))
+
+
+@pytest.fixture(scope="session")
+def mesh(scene: Scene) -> Scene:
+    """The same after bootstrap_mesh."""
+    ended = scene.run("bootstrap_mesh", seconds=240)
+    assert ended.state == "success", scene.why(ended)
+    return scene
