@@ -147,6 +147,8 @@ def _compare(node: Node, old: Any, new: Any) -> Branches:
     if new is MISSING:
         return None, None, _everything(node, old)
     how = manner(node, new)
+    if node.shape is Shape.ANY and how is not manner(node, old):
+        return _below_all(node, new), LEAF, _below_all(node, old)
     if how is Manner.LEAF or not (fits(how, old) and fits(how, new)) or (old in EMPTY and new in EMPTY):
         return None, LEAF, None
     parts: tuple[Set, Set, Set] = ({}, {}, {})
@@ -188,6 +190,11 @@ def grouped(node: Node, items: Any) -> dict[str, Any]:
     for name, item in steps(node, items):
         found.setdefault(name, Twins()).append(item)
     return {name: group[0] if len(group) == 1 else group for name, group in found.items()}
+
+
+def _below_all(node: Node, value: Any) -> Set | None:
+    """All paths below this one; None where there are none."""
+    return {name: branch for name, branch in _everything(node, value).items() if name != DOT} or None
 
 
 def _everything(node: Node, value: Any) -> Set:

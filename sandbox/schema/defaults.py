@@ -79,7 +79,7 @@ def _custom_object(node: Node, value: Obj) -> None:
         found = node.field(key)
         if found is None or not found.custom:
             continue
-        if value[key] is None and not found.nullable and found.shape is not Shape.ANY:
+        if value[key] is None and not found.nullable:
             if found.default is MISSING:
                 del value[key]
                 continue

@@ -11,6 +11,7 @@ from typing import Any
 
 from sandbox.schema.errors import (
     FieldError,
+    Reason,
     duplicate,
     invalid,
     not_supported,
@@ -20,7 +21,7 @@ from sandbox.schema.errors import (
     too_many,
     wrong_type,
 )
-from sandbox.schema.node import MISSING, Node, Obj, Shape
+from sandbox.schema.node import Node, Obj, Shape
 
 JSON_TYPES = {
     Shape.STRUCT: "object",
@@ -34,6 +35,10 @@ JSON_TYPES = {
 }
 
 
+NOWHERE = "<nil>"
+ONE = "must validate one and only one schema (oneOf). {found}"
+
+
 def check(node: Node, value: Any, path: str = "") -> Iterator[FieldError]:
     """Errors of a value at a path. A value of the wrong type has no further errors."""
     if value is None and node.nullable:
@@ -41,6 +46,7 @@ def check(node: Node, value: Any, path: str = "") -> Iterator[FieldError]:
     wanted = JSON_TYPES.get(node.shape)
     if wanted and not _is(node.shape, value):
         yield wrong_type(path, type_of(value), wanted)
+        yield from _choice(node.rules, value, path)
         return
     yield from values(node.rules, value, path)
     if isinstance(value, dict):
@@ -76,26 +82,25 @@ def _object(node: Node, value: Obj, path: str) -> Iterator[FieldError]:
 
 
 def _list(node: Node, value: list[Any], path: str) -> Iterator[FieldError]:
-    seen: set[str] = set()
+    if node.list_type != "atomic":
+        yield from _unique(node, value, path)
     for index, item in enumerate(value):
-        here = f"{path}[{index}]"
-        if node.list_type != "atomic":
-            identity = _identity(node, item)
-            if shown(identity) in seen:
-                yield duplicate(here, identity)
-            seen.add(shown(identity))
-        yield from check(node.items, item, here)
+        yield from check(node.items, item, f"{path}[{index}]")
 
 
-def _identity(node: Node, item: Any) -> Any:
-    if node.list_type == "set" or not isinstance(item, dict):
-        return item
-    found = {}
-    for key in sorted(node.keys):
-        field = node.items.field(key)
-        default = None if field is None or field.default is MISSING else field.default
-        found[key] = item.get(key, default)
-    return found
+def _unique(node: Node, value: list[Any], path: str) -> Iterator[FieldError]:
+    """No item twice in a set or keyed list; the second of several is the one that is told."""
+    seen: dict[str, int] = {}
+    for index, item in enumerate(value):
+        if node.list_type == "map" and not isinstance(item, dict):
+            yield invalid(f"{path}[{index}]", item, "must be an object for an array of list-type map")
+            return
+    for index, item in enumerate(value):
+        identity = item if node.list_type == "set" else {key: item[key] for key in sorted(node.keys) if key in item}
+        name = shown(identity)
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] == 2:
+            yield duplicate(f"{path}[{index}]", identity)
 
 
 def _at(path: str, name: str) -> str:
@@ -106,9 +111,7 @@ def values(rules: Any, value: Any, path: str) -> Iterator[FieldError]:
     """Errors against the value validations of a schema, those inside allOf, anyOf, oneOf and not included."""
     if not rules:
         return
-    choices = rules.get("enum")
-    if choices and value not in choices:
-        yield not_supported(path, value, choices)
+    yield from _choice(rules, value, path)
     if isinstance(value, str):
         yield from _text(rules, value, path)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -116,6 +119,12 @@ def values(rules: Any, value: Any, path: str) -> Iterator[FieldError]:
     elif isinstance(value, (list, dict)):
         yield from _size(rules, value, path)
     yield from _combined(rules, value, path)
+
+
+def _choice(rules: Any, value: Any, path: str) -> Iterator[FieldError]:
+    choices = rules.get("enum")
+    if choices and value not in choices:
+        yield not_supported(path, value, choices)
 
 
 def _text(rules: Any, value: str, path: str) -> Iterator[FieldError]:
@@ -129,7 +138,8 @@ def _text(rules: Any, value: str, path: str) -> Iterator[FieldError]:
         yield invalid(path, value, f"{path} in body should match '{pattern}'")
     form = rules.get("format")
     if form in FORMATS and not FORMATS[form](value):
-        yield invalid(path, value, f"{path} in body must be of type {form}: {shown(value)}")
+        text = f"Invalid value: {shown(value)}: {path} in body must be of type {form}: {shown(value)}"
+        yield FieldError(Reason.TYPE_INVALID, path, text)
 
 
 @lru_cache(maxsize=1024)
@@ -187,21 +197,22 @@ def _size(rules: Any, value: Any, path: str) -> Iterator[FieldError]:
 
 
 def _combined(rules: Any, value: Any, path: str) -> Iterator[FieldError]:
-    for part in rules.get("allOf") or ():
-        yield from _part(part, value, path)
-    if rules.get("anyOf") and not any(_fits(part, value) for part in rules["anyOf"]):
-        yield invalid(path, value, f'"{path}" must validate at least one schema (anyOf)')
-    if rules.get("oneOf"):
-        count = sum(_fits(part, value) for part in rules["oneOf"])
-        if count != 1:
-            found = "none valid" if not count else f"{count} valid alternatives"
-            yield invalid(path, value, f'"{path}" must validate one and only one schema (oneOf). Found {found}')
-    if rules.get("not") and _fits(rules["not"], value):
-        yield invalid(path, value, f'"{path}" must not validate the schema (not)')
-
-
-def _fits(part: Any, value: Any) -> bool:
-    return next(_part(part, value, ""), None) is None
+    """Errors of a combination come without a path; those of the part that fits best come along."""
+    for word, demand in (("anyOf", "must validate at least one schema (anyOf)"), ("oneOf", ONE)):
+        parts = [list(_part(part, value, path)) for part in rules.get(word) or ()]
+        fitting = sum(not problems for problems in parts)
+        if not parts or fitting == 1 or (fitting and word == "anyOf"):
+            continue
+        found = f"Found {fitting} valid alternatives" if fitting else "Found none valid"
+        yield invalid(NOWHERE, "", f'"{path}" {demand.format(found=found)}')
+        if not fitting:
+            yield from min(parts, key=len)
+    parts = [list(_part(part, value, path)) for part in rules.get("allOf") or ()]
+    yield from (problem for problems in parts for problem in problems)
+    if any(parts):
+        yield invalid(NOWHERE, "", f'"{path}" must validate all the schemas (allOf){". None validated" * all(parts)}')
+    if rules.get("not") and next(_part(rules["not"], value, path), None) is None:
+        yield invalid(NOWHERE, "", f'"{path}" must not validate the schema (not)')
 
 
 def _part(part: Any, value: Any, path: str) -> Iterator[FieldError]:

@@ -166,6 +166,21 @@ def test_quantities_in_other_words_are_the_same_to_their_owner_and_a_conflict_to
         deployment.apply(only(containers=[{"name": "main", "resources": other["resources"]}]), "bob")
 
 
+def test_a_map_that_is_applied_empty_stays_when_its_last_field_goes(deployment, workload):
+    def secured(context):
+        return workload({"name": "main", "image": "app:1", "securityContext": context})
+
+    deployment.apply(secured({"privileged": False}))
+    deployment.apply(secured({}))
+    assert containers(deployment.obj)[0]["securityContext"] == {}
+
+
+def test_a_value_without_schema_may_turn_from_a_map_into_a_scalar(widget):
+    widget.apply({"spec": {"free": {"a": {"b": 1}}, "tags": ["x"]}}, "alice")
+    assert widget.apply({"spec": {"free": {"a": "text"}}}, "bob", force=True)["spec"]["free"] == {"a": "text"}
+    assert widget.owned("alice") == {"f:spec": {"f:tags": {'v:"x"': {}}}}
+
+
 def test_string_data_is_owned_but_never_removed_from_data(secret):
     assert secret.apply({"stringData": {"a": "b"}})["data"] == {"a": "Yg=="}
     assert secret.owned("alice") == {"f:stringData": {"f:a": {}}}

@@ -92,3 +92,15 @@ def test_another_time_alone_is_no_change(configmap):
     new["metadata"]["managedFields"] = [{**old["metadata"]["managedFields"][0], "time": "2027-01-01T00:00:00Z"}]
     assert managed.same_but_times(old, new)
     assert not managed.same_but_times(old, {**new, "data": {}})
+
+
+def test_an_item_that_gets_a_twin_is_another_thing_afterwards(deployment, workload):
+    """A stored list may have several items of one name (by POST or PATCH); they have one owner together."""
+    deployment.apply(workload({"name": "main", "image": "app:1", "env": [{"name": "A", "value": "1"}]}), "alice")
+    deployment.put(
+        workload({"name": "main", "image": "app:1", "env": [{"name": "A", "value": v} for v in "12"]}), "bob"
+    )
+    item = deployment.owned("bob", "Update")["f:spec"]["f:template"]["f:spec"]["f:containers"]['k:{"name":"main"}']
+    assert item == {"f:env": {'k:{"name":"A"}': {}}}
+    theirs = deployment.owned("alice")["f:spec"]["f:template"]["f:spec"]["f:containers"]['k:{"name":"main"}']
+    assert "f:env" not in theirs

@@ -49,6 +49,19 @@ def test_an_order_directive_alone_reorders():
     assert set(patched) == {"containers"}
 
 
+def test_a_deleted_item_leaves_its_place_at_the_end_to_a_new_one():
+    """kubectl's patch for a container that was renamed from c to d, with a and b in the live object."""
+    order = [{"name": "b"}, {"name": "d"}]
+    patch = [{"name": "b", "image": "i:2"}, {"name": "d", "image": "d"}, {"name": "c", "$patch": "delete"}]
+    assert names(containers(C, B, A, patch=patch, **{"$setElementOrder/containers": order})) == ["b", "a", "d"]
+
+
+def test_a_patch_must_keep_to_the_order_it_gives():
+    order = [{"name": "b"}, {"name": "a"}]
+    with pytest.raises(BadPatch, match=r"doesn't match \$setElementOrder list"):
+        containers(A, B, patch=[A, B], **{"$setElementOrder/containers": order})
+
+
 def test_items_are_deleted_and_lists_replaced_by_directive():
     assert names(containers(A, B, patch=[{"name": "a", "$patch": "delete"}])) == ["b"]
     assert names(containers(A, B, patch=[{"$patch": "replace"}, C])) == ["c"]

@@ -117,7 +117,7 @@ def test_an_explicit_null_counts_as_left_out_unless_it_is_nullable(custom):
         ({**TEXT, "pattern": "^[a-z]+$"}, "A1", "FieldValueInvalid", "spec.v"),
         ({**TEXT, "maxLength": 1}, "ab", "FieldValueTooLong", "spec.v"),
         ({**TEXT, "minLength": 3}, "ab", "FieldValueInvalid", "spec.v"),
-        ({**TEXT, "format": "date-time"}, "today", "FieldValueInvalid", "spec.v"),
+        ({**TEXT, "format": "date-time"}, "today", "FieldValueTypeInvalid", "spec.v"),
         (
             {"type": "array", "items": TEXT, "x-kubernetes-list-type": "set"},
             ["a", "a"],
@@ -150,13 +150,21 @@ def test_what_the_schema_allows_is_valid(custom, schema, value):
     assert causes(custom({"v": schema}), {"v": value}) == []
 
 
-def test_combinations_are_enforced(custom):
+def test_combinations_are_enforced_with_the_errors_of_the_part_that_fits_best(custom):
     node = custom({"a": TEXT, "b": TEXT}, oneOf=[{"required": ["a"]}, {"required": ["b"]}])
     assert causes(node, {"a": "1"}) == []
-    assert causes(node, {}) == causes(node, {"a": "1", "b": "1"}) == [("FieldValueInvalid", "spec")]
+    assert causes(node, {}) == [("FieldValueInvalid", "<nil>"), ("FieldValueRequired", "spec.a")]
+    twice = '<nil>: Invalid value: "": "spec" must validate one and only one schema (oneOf). Found 2 valid alternatives'
+    assert message(node, {"a": "1", "b": "1"}) == twice
     node = custom({"a": TEXT}, anyOf=[{"properties": {"a": {"enum": ["x"]}}}, {"not": {"required": ["a"]}}])
     assert causes(node, {}) == causes(node, {"a": "x"}) == []
-    assert causes(node, {"a": "y"}) == [("FieldValueInvalid", "spec")]
+    assert causes(node, {"a": "y"}) == [("FieldValueInvalid", "<nil>"), ("FieldValueNotSupported", "spec.a")]
+    node = custom({"a": TEXT}, allOf=[{"required": ["a"]}, {"not": {"required": ["b"]}}])
+    assert causes(node, {}) == [("FieldValueRequired", "spec.a"), ("FieldValueInvalid", "<nil>")]
+
+
+def test_the_second_of_several_twins_is_the_one_that_is_told(custom):
+    assert causes(custom({"v": KEYED}), {"v": [{"name": "a"}] * 3}) == [("FieldValueDuplicate", "spec.v[1]")]
 
 
 @pytest.mark.parametrize(
