@@ -363,6 +363,26 @@ def test_what_an_earlier_bundle_of_the_run_brings_is_not_unknown(world: World) -
     assert "its namespace is created first" in result["markdown"]
 
 
+@pytest.mark.parametrize("approve", [False, True])
+def test_a_stage_on_the_way_prunes_nothing_of_the_last_one(world: World, approve: bool) -> None:
+    """A mesh that was STRICT and was weakened by hand keeps its policies while it is made PERMISSIVE by declaration."""
+    world.phase("mtls", [mode(world, "PERMISSIVE")], stage="permissive")
+    world.phase("mtls", [mode(world, "STRICT"), world.config("policy")], stage="strict")
+    first, second = Run("first"), Run("second")
+    for run in (first, second):
+        run.execute(Render(task_id="render", bundles=["mtls"], cluster="default"))
+    first.execute(plan())
+    first.execute(Apply(task_id="enforce", bundle="mtls", cluster="default"))
+    world.cluster.delete(f"/apis/{POLICY.rpartition('/')[0]}/namespaces/{world.namespace}/peerauthentications/default")
+    second.execute(plan())
+    if approve:
+        approved(second)
+    assert second.execute(permit())["counts"] == {"create": 1, "unchanged": 1}
+    assert world.live("configmaps", "policy")
+    enforce = Apply(task_id="enforce", bundle="mtls", cluster="default", steps=["permit"])
+    assert second.execute(enforce)["counts"] == {"configure": 1, "unchanged": 1}
+
+
 def test_an_approved_plan_may_be_reached_in_steps(world: World) -> None:
     """PERMISSIVE stands between nothing and the STRICT that was approved."""
     world.phase("mtls", [world.config("a", mode="permissive")], stage="permissive")

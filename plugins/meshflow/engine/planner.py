@@ -35,8 +35,11 @@ async def plan(
     rules: Sequence[ignore.Rule] = ignore.DEFAULT,
     verdicts: Verdicts | None = None,
     before: Sequence[Desired] = (),
+    partial: bool = False,
 ) -> Plan:
     """What applying `desired` as the set `set_name` would do. `before` is what will have been applied by then.
+
+    `partial` says that `desired` is a stage on the way and not the whole set: nothing is pruned.
 
     Raises only when the cluster as a whole does not answer (Unreachable, Unauthorized, Forbidden, ServerBusy), and
     InvalidInput when an object is declared twice; what goes wrong with one object is an entry `unknown`.
@@ -70,9 +73,8 @@ async def plan(
     entries = await asyncio.gather(*(one(item) for item in desired))
     comparer.verdicts.save()
     leaving = own.references - wanted
-    pruned = _pruned(
-        {reference: live[reference] for reference in leaving if reference in live}, inventories, own, manager
-    )
+    present = {reference: live[reference] for reference in leaving if reference in live}
+    pruned = _staying(present) if partial else _pruned(present, inventories, own, manager)
     doomed = [entry.reference for entry in pruned if entry.action is Action.PRUNE]
     return Plan(
         entries=tuple(
@@ -91,6 +93,20 @@ def learn_definitions(kube: Kube, desired: Iterable[Desired]) -> None:
     for item in desired:
         if (item.reference.group, item.reference.kind) == CRD:
             kube.learn(item.obj)
+
+
+def _staying(others: Mapping[Reference, Obj]) -> list[Entry]:
+    """Entries for the objects of the set's other stages, so that the inventory keeps them."""
+    return [
+        Entry(
+            reference,
+            Action.UNCHANGED,
+            message="of another stage",
+            uid=live["metadata"].get("uid"),
+            resource_version=live["metadata"].get("resourceVersion"),
+        )
+        for reference, live in others.items()
+    ]
 
 
 def _pruned(

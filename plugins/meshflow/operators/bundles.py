@@ -28,6 +28,11 @@ def set_name(bundle: str) -> str:
     return bundle.partition("@")[0]
 
 
+def is_stage(bundle: str) -> bool:
+    """Whether a bundle is a stage on the way to its phase, and not the whole of it."""
+    return "@" in bundle
+
+
 def render(mesh: Mesh, bundle: str) -> Rendered:
     """The objects of a bundle from their sources. Loads the Helm library where a chart is among them."""
     from meshflow.clients.charts import ChartStore

@@ -115,6 +115,7 @@ async def plan_one(
         prune_budget=rules.prune_budget if rules else declared.Phase.model_fields["prune_budget"].default,
         verdicts=Verdicts(store.home() / "verdicts" / f"{store.safe(kube.cluster)}-{name}.json"),
         before=before,
+        partial=bundles.is_stage(bundle),
     )
     return Planned(plan, objects)
 
