@@ -13,15 +13,16 @@ from typing import Any
 from airflow.api.common.mark_tasks import set_dag_run_state_to_failed
 from airflow.api.common.trigger_dag import trigger_dag
 from airflow.exceptions import DagNotFound, DagRunAlreadyExists
-from airflow.models import Connection, DagRun
+from airflow.models import Connection, DagRun, TaskInstance
 from airflow.models.dagbag import DBDagBag
 from airflow.models.log import Log
 from airflow.models.xcom import XComModel
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.utils.session import create_session
-from airflow.utils.state import DagRunState
+from airflow.utils.state import DagRunState, State, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from meshflow import errors
 from meshflow.operators.base import OUTCOME
@@ -79,30 +80,30 @@ class AirflowRuns:
 
     def supersede(self, dag_id: str, run: str, *, by: str) -> None:
         """Fail a run in the middle; its record is written all the same, and says that it was superseded."""
+        message = f"the push of {by} took its place"
         with create_session(scoped=False) as session:
             found = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run))
+            last = session.scalar(select(TaskInstance).filter_by(dag_id=dag_id, run_id=run, task_id=FOLLOW))
             dag = DBDagBag().get_latest_version_of_dag(dag_id, session=session)
-            if found is None or dag is None or found.state != DagRunState.RUNNING:
+            if found is None or last is None or dag is None or last.state in State.finished:
                 return
-            message = f"the push of {by} took its place"
-            outcome = {"outcome": Outcome.SUPERSEDED.value, "message": message, "timeline": []}
-            XComModel.set(
-                OUTCOME,
-                outcome,
-                task_id=FOLLOW,
-                dag_id=dag_id,
-                run_id=run,
-                serialize=False,  # tasks hand values over as JSON values; as text it would be read as a text
-                session=session,
-            )
+            _leave_outcome(dag_id, run, message, session=session)
             found.note = message
             set_dag_run_state_to_failed(dag=dag, run_id=run, commit=True, session=session)
+            # What had not begun is skipped by that, and a run whose last task is skipped would count as a success.
+            last.set_state(TaskInstanceState.FAILED, session=session)
         self._log(dag_id, run, by=EVENT, extra={"superseded": by})
 
     def _log(self, dag_id: str, run: str, *, by: str, extra: Mapping[str, Any]) -> None:
         """A line in Airflow's audit log."""
         with create_session(scoped=False) as session:
             session.add(Log(event=EVENT, dag_id=dag_id, run_id=run, owner=by, extra=json.dumps(dict(extra))))
+
+
+def _leave_outcome(dag_id: str, run: str, message: str, *, session: Session) -> None:
+    """What the task that follows would leave, for the record. A plain value: serialized it would be read as a text."""
+    outcome = {"outcome": Outcome.SUPERSEDED.value, "message": message, "timeline": []}
+    XComModel.set(OUTCOME, outcome, task_id=FOLLOW, dag_id=dag_id, run_id=run, serialize=False, session=session)
 
 
 def webhook_secret() -> str | None:
