@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from sandbox.patch import typed
@@ -29,47 +30,31 @@ def merge(node: Node, live: Any, applied: Any) -> Any:
 def _merge_items(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
     """Both lists in one. Items in both come in the applied order; the others stay between their old neighbours.
 
-    The walk has a finger in each list. While the live item is also an applied one whose turn has not come, it is passed
-    over; a live item of others is taken where it stands; else the next applied item is taken.
+    Before an applied item is taken, the live items up to the next one that both lists have go ahead of it: those of
+    others are taken, those whose turn is still to come are passed over.
     """
-    left, right = typed.steps(node, live), typed.steps(node, applied)
-    ours, theirs = dict(right), typed.grouped(node, live)
-    shared = iter([name for name, _ in right if name in theirs])
-    turn = next(shared, None)
+    ours, theirs = typed.steps(node, applied), typed.grouped(node, live)
+    names = {name for name, _ in ours}
+    left = deque(typed.steps(node, live))
+    turns = deque(name for name, _ in ours if name in theirs)
     merged: list[Any] = []
-    done: set[str] = set()
-    at_left = at_right = 0
-
-    def take(name: str) -> None:
-        done.add(name)
+    for name, item in ours:
+        merged += _until(left, turns[0] if turns else None, names)
         old = theirs.get(name, MISSING)
-        merged.append(merge(node.items, MISSING if isinstance(old, typed.Twins) else old, ours[name]))
+        merged.append(merge(node.items, MISSING if isinstance(old, typed.Twins) else old, item))
+        if turns and turns[0] == name:
+            turns.popleft()
+    return merged + _until(left, None, names)
 
-    while at_left < len(left) or at_right < len(right):
-        if at_left < len(left) and at_right < len(right):
-            name = left[at_left][0]
-            if name == right[at_right][0]:
-                take(name)
-                at_left, at_right, turn = at_left + 1, at_right + 1, next(shared, None)
-                continue
-            if name in ours and turn is not None and turn != name:
-                at_left += 1
-                continue
-        if at_left < len(left):
-            name, item = left[at_left]
-            if name not in ours:
-                merged.append(item)
-                at_left += 1
-                continue
-            if name in done:
-                at_left += 1
-        if at_right < len(right):
-            name = right[at_right][0]
-            take(name)
-            at_right += 1
-            if turn == name:
-                turn = next(shared, None)
-    return merged
+
+def _until(left: deque[tuple[str, Any]], turn: str | None, names: set[str]) -> list[Any]:
+    """Take the items of others from the left, as far as the item whose turn it is."""
+    taken = []
+    while left and left[0][0] != turn:
+        name, item = left.popleft()
+        if name not in names:
+            taken.append(item)
+    return taken
 
 
 def remove(node: Node, value: Any, paths: Set) -> Any:

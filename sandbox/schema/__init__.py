@@ -1,7 +1,7 @@
 """What the API server knows about the shape of objects. Pure functions over plain dicts: no I/O, no asyncio.
 
-Reading order: node, builtin, crd, decode, quantity, defaults (tables in `defaulting/`), validate (rules in `rules/`),
-errors.
+Reading order: node, builtin (with zeros), crd; parsing, reader, decode, quantity; defaults (tables in `defaulting/`),
+validate (rules in `rules/`); plain and errors are used by all.
 
 How a write goes through (the caller is sandbox/api):
 

@@ -54,8 +54,10 @@ class Builtin(Node):
     """A node made from a definition, or from a property with what it adds to the definition it refers to."""
 
     def __init__(self, schema: Mapping[str, Any], *, name: str = "", kind: Kind | None = None) -> None:
+        """`name` is that of the definition, in full; empty for a property that has none."""
         self._schema = schema
-        self.name, self.kind = name, kind
+        self.name, self.kind = _short(name), kind
+        self.type = ".".join(name.split(".")[-2:]) or schema.get("format", "")
         self.shape = _shape(schema)
         self.required = tuple(schema.get("required", ()))
         self._merging(schema)
@@ -108,7 +110,7 @@ def _property(schema: Mapping[str, Any], owner: str, name: str) -> Node:
     if not any(key.startswith("x-kubernetes") for key in schema):
         return _reference(target)
     definition = {**definitions()[target], **{k: v for k, v in schema.items() if k.startswith("x-kubernetes")}}
-    return Builtin(definition, name=_short(target))
+    return Builtin(definition, name=target)
 
 
 @cache
@@ -120,12 +122,12 @@ def _reference(name: str) -> Node:
     schema = definitions()[name]
     if name.endswith(("RawExtension", "FieldsV1")) or "type" not in schema:
         return UNTYPED
-    return Builtin(schema, name=_short(name))
+    return Builtin(schema, name=name)
 
 
 @cache
 def _root(name: str, kind: Kind) -> Node:
-    return Builtin(definitions()[name], name=_short(name), kind=kind)
+    return Builtin(definitions()[name], name=name, kind=kind)
 
 
 def _short(name: str) -> str:

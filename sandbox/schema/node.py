@@ -68,6 +68,9 @@ class Node:
     name: str = ""
     """The struct's own name (`PodSpec`), for messages; empty where it has none."""
 
+    type: str = ""
+    """What Go calls the type of a struct (`v1.PodSpec`) or number (`int64`), for messages."""
+
     kind: Kind | None = None
     """Set on the root of a kind."""
 

@@ -16,7 +16,17 @@ TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2
 
 
 class Mismatch(Exception):
-    """A value has the wrong JSON type."""
+    """A value cannot be read. The structs on the way out add where it stands."""
+
+    def __init__(self, problem: str, *, wanted: str = "") -> None:
+        super().__init__(problem)
+        self.problem, self.wanted = problem, wanted
+        self.owner, self.fields = "", list[str]()
+
+    def __str__(self) -> str:
+        if not self.wanted:
+            return self.problem
+        return f"{self.problem} into Go struct field {'.'.join([self.owner, *self.fields])} of type {self.wanted}"
 
 
 class Reader:
@@ -45,7 +55,7 @@ class Reader:
 
     def _struct(self, node: Node, value: Any, path: Path) -> Obj:
         if not isinstance(value, dict):
-            raise _mismatch(value, node, path)
+            raise _mismatch(value, node)
         made: Obj = {}
         fields, omitted = node.fields, node.omitted
         for key, inner in value.items():
@@ -53,33 +63,38 @@ class Reader:
             if field is None:
                 self.unknown.append(rendered((path, key)))
             elif inner is not None:
-                read = self._by_shape[field.shape](field, inner, (path, key))
+                try:
+                    read = self._by_shape[field.shape](field, inner, (path, key))
+                except Mismatch as error:
+                    error.owner = error.owner or node.name
+                    error.fields.insert(0, key)
+                    raise
                 if read or key not in omitted:
                     made[key] = read
         return made
 
     def _map(self, node: Node, value: Any, path: Path) -> Obj:
         if not isinstance(value, dict):
-            raise _mismatch(value, node, path)
+            raise _mismatch(value, node)
         items = node.items
         read = self._by_shape[items.shape]
         return {key: _zero(items) if inner is None else read(items, inner, (path, key)) for key, inner in value.items()}
 
     def _list(self, node: Node, value: Any, path: Path) -> list[Any]:
         if not isinstance(value, list):
-            raise _mismatch(value, node, path)
+            raise _mismatch(value, node)
         items = node.items
         read = self._by_shape[items.shape]
         return [_zero(items) if v is None else read(items, v, (path, i)) for i, v in enumerate(value)]
 
     def _string(self, node: Node, value: Any, path: Path) -> str:
         if not isinstance(value, str):
-            raise _mismatch(value, node, path)
+            raise _mismatch(value, node)
         return value
 
     def _time(self, node: Node, value: Any, path: Path) -> str:
         if not isinstance(value, str):
-            raise _mismatch(value, node, path)
+            raise _mismatch(value, node)
         match = TIME.fullmatch(value)
         if match is None:
             raise Mismatch(
@@ -94,7 +109,7 @@ class Reader:
 
     def _bytes(self, node: Node, value: Any, path: Path) -> str:
         if not isinstance(value, str):
-            raise _mismatch(value, node, path)
+            raise _mismatch(value, node)
         text = "".join(value.split())
         try:
             base64.b64decode(text, validate=True)
@@ -106,22 +121,22 @@ class Reader:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise _mismatch(value, node, path)
+            raise _mismatch(value, node)
         return value
 
     def _number(self, node: Node, value: Any, path: Path) -> float:
         if not isinstance(value, (int, float)) or isinstance(value, bool):
-            raise _mismatch(value, node, path)
+            raise _mismatch(value, node)
         return value
 
     def _boolean(self, node: Node, value: Any, path: Path) -> bool:
         if not isinstance(value, bool):
-            raise _mismatch(value, node, path)
+            raise _mismatch(value, node)
         return value
 
     def _quantity(self, node: Node, value: Any, path: Path) -> str:
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            raise _mismatch(value, node, path)
+            raise _mismatch(value, node)
         try:
             return quantity.normal(value if isinstance(value, str) else json.dumps(value))
         except ValueError as error:
@@ -129,7 +144,7 @@ class Reader:
 
     def _int_or_string(self, node: Node, value: Any, path: Path) -> int | str:
         if isinstance(value, bool) or not isinstance(value, (int, str)):
-            raise _mismatch(value, node, path)
+            raise _mismatch(value, node)
         return value
 
     def _any(self, node: Node, value: Any, path: Path) -> Any:
@@ -155,10 +170,8 @@ def _zero(node: Node) -> Any:
 GO_TYPES = {
     Shape.STRING: "string",
     Shape.BYTES: "[]uint8",
-    Shape.INTEGER: "int32",
     Shape.NUMBER: "float64",
     Shape.BOOLEAN: "bool",
-    Shape.MAP: "map[string]string",
     Shape.QUANTITY: "resource.Quantity",
     Shape.INT_OR_STRING: "intstr.IntOrString",
     Shape.TIME: "v1.Time",
@@ -166,7 +179,15 @@ GO_TYPES = {
 }
 
 
-def _mismatch(value: Any, node: Node, path: Path) -> Mismatch:
-    steps = re.sub(r"\[\d+\]", "", rendered(path))
-    wanted = GO_TYPES.get(node.shape) or (f"[]{node.items.name}" if node.shape is Shape.LIST else f"v1.{node.name}")
-    return Mismatch(f"json: cannot unmarshal {json_type(value)} into Go struct field {steps} of type {wanted}")
+def go_type(node: Node) -> str:
+    """What Go calls the type, as far as the definitions tell (they do not know that a string is a v1.PullPolicy)."""
+    match node.shape:
+        case Shape.LIST:
+            return f"[]{go_type(node.items)}"
+        case Shape.MAP:
+            return f"map[string]{go_type(node.items)}"
+    return GO_TYPES.get(node.shape) or node.type
+
+
+def _mismatch(value: Any, node: Node) -> Mismatch:
+    return Mismatch(f"json: cannot unmarshal {json_type(value)}", wanted=go_type(node))
