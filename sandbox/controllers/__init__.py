@@ -2,8 +2,7 @@
 
 Reading order: base (the frame of every loop), owners, conditions, events, pods (shared words), then
   rollout, progress, deployments, replicasets     from a Deployment to its pods
-  statefulsets, daemonsets, revisions, jobs,
-  cronjobs, cron                                  the other kinds that make pods
+  statefulsets, daemonsets, revisions, jobs       the other kinds that make pods
   scheduler, kubelet, runs, life, behaviour,
   pod_status, pod_events                          the node, and what may go wrong on it
   endpoints, nodes, autoscalers, budgets          Services' addresses, load balancers, sizes

@@ -16,7 +16,6 @@ from sandbox.controllers import nodes
 from sandbox.controllers.autoscalers import Autoscalers
 from sandbox.controllers.base import Controller
 from sandbox.controllers.budgets import Budgets, Claims
-from sandbox.controllers.cronjobs import CronJobs
 from sandbox.controllers.daemonsets import DaemonSets
 from sandbox.controllers.deployments import Deployments
 from sandbox.controllers.endpoints import Endpoints
@@ -52,7 +51,6 @@ class Controllers:
             StatefulSets(*common),
             DaemonSets(*common, node=nodes.identity()),
             Jobs(*common),
-            CronJobs(*common),
             self.autoscalers,
             Budgets(*common),
             Claims(*common),
