@@ -73,6 +73,11 @@ class ClusterApi:
         routes = [route for http in found.get("spec", {}).get("http", []) for route in http.get("route", [])]
         return {route["destination"]["host"]: int(route.get("weight", 100)) for route in routes}
 
+    def failed_checks(self, namespace: str, service: str) -> int:
+        """How many checks of a Canary's analysis have failed so far; 0 without a Canary."""
+        found = self.get(f"/apis/flagger.app/v1beta1/namespaces/{namespace}/canaries/{service}") or {}
+        return int(found.get("status", {}).get("failedChecks") or 0)
+
 
 def _trust(cluster: dict[str, Any], folder: Path) -> ssl.SSLContext:
     if data := cluster.get("certificate-authority-data"):

@@ -58,10 +58,12 @@ class Story:
     rows: list[Row] = field(default_factory=list)
     gates: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
+    told: bool = False
 
     def say(self, text: str, *, style: str = "") -> None:
         """A line of progress with the time since the start."""
-        self.console.print(f"[dim]{time.monotonic() - self.began:6.1f} s[/dim]  {text}", style=style, highlight=False)
+        line = f"[dim]{time.monotonic() - self.began:6.1f} s[/dim]  {text}"
+        self.console.print(line, style=style, highlight=False, soft_wrap=not self.console.is_terminal)
 
     def tell(self) -> None:
         """The whole story; Unexpected when a step ends otherwise than it should."""
@@ -87,7 +89,7 @@ class Story:
         self.say("[bold]bootstrap_mesh[/bold] started")
         progress = Progress(self, since=_now())
         state = ""
-        for run in self.stack.api.until_ended("bootstrap_mesh", run_id, seconds=280):
+        for run in self.stack.api.until_ended("bootstrap_mesh", run_id, seconds=600):
             self.check_alive()
             progress.look()
             state = run["state"]
@@ -153,8 +155,9 @@ class Story:
         run_id = self.stack.api.trigger(dag_id, image=tag, reason="make demo", requested_by="make demo")
         self.say(f"[bold]{dag_id}[/bold] started with {tag}")
         seen: dict[str, int] = {}
+        failed = 0
         tasks: dict[str, str] = {}
-        for _ in self.stack.api.until_ended(dag_id, run_id, seconds=150):
+        for _ in self.stack.api.until_ended(dag_id, run_id, seconds=300):
             self.check_alive()
             for task, item in self.stack.api.tasks(dag_id, run_id).items():
                 if item["state"] in ("deferred", "success", "failed") and tasks.get(task) != item["state"]:
@@ -164,6 +167,9 @@ class Story:
             if weights and weights != seen:
                 seen = weights
                 self.say(f"  {service}: traffic {_weights(weights)}", style="cyan")
+            if (count := self.stack.cluster.failed_checks(NAMESPACE, service)) > failed:
+                self.say(f"  {service}: {count} failed check{'s' if count > 1 else ''}", style="yellow")
+            failed = count
         decision = self.stack.api.xcom(dag_id, run_id, "follow", "outcome") or {}
         outcome = decision.get("outcome", "unknown")
         if outcome != expected:
@@ -182,7 +188,7 @@ class Story:
         run_id = self.stack.api.trigger(dag_id, **conf)
         self.say(f"[bold]{dag_id}[/bold] started")
         state = ""
-        for run in self.stack.api.until_ended(dag_id, run_id, seconds=120):
+        for run in self.stack.api.until_ended(dag_id, run_id, seconds=240):
             self.check_alive()
             state = run["state"]
         return run_id, state, time.monotonic() - began
@@ -224,11 +230,11 @@ class Story:
 
     def _gates_table(self) -> Table:
         table = Table(title="Gates of the phases")
-        for name in ("phase", "gate", "result", "what was seen"):
+        for name in ("phase", "gate", "result", "what was seen", "numbers"):
             table.add_column(name, overflow="fold")
         for dag_id, verdict in self.gates:
-            numbers = ", ".join(f"{name} {value}" for name, value in verdict["numbers"].items())
-            table.add_row(dag_id, verdict["gate"], verdict["result"], f"{verdict['reason']} [dim]{numbers}[/dim]")
+            numbers = ", ".join(f"{name} {_number(value)}" for name, value in verdict["numbers"].items())
+            table.add_row(dag_id, verdict["gate"], verdict["result"], verdict["reason"], numbers)
         return table
 
     def check_alive(self) -> None:
@@ -301,12 +307,13 @@ def main() -> int:
 
 
 def _run(story: Story, *, stay: bool) -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)  # SIGINT too: a shell starts what is in the background without it
     try:
         return _told(story, stay=stay)
     except KeyboardInterrupt:
         story.say("stopping")
-        return 130
+        return 0 if story.told else 130
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
@@ -353,6 +360,7 @@ def _told(story: Story, *, stay: bool) -> int:
         story.console.print(f"[bold red]Not as expected:[/bold red] {problem}", highlight=False)
         story.say(f"logs are below {_short(story.stack.home / 'logs')}")
         return 1
+    story.told = True
     story.print_summary()
     story.say("[bold green]Everything happened as expected.[/bold green]")
     if stay:
@@ -389,6 +397,10 @@ def _now() -> str:
 
 def _short(path: Path) -> str:
     return os.path.relpath(path, ROOT)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _weights(weights: dict[str, int]) -> str:

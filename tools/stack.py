@@ -152,7 +152,7 @@ class Stack:
         return env | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}",
             "PYTHONPATH": f"{self.root / 'plugins'}{os.pathsep}{self.root}",
-            "PYTHONPYCACHEPREFIX": str(self.home / "pycache"),
+            "PYTHONPYCACHEPREFIX": str(self.root / ".meshflow" / "pycache"),
             "MESHFLOW_HOME": str(self.home / "meshflow"),
             "MESHFLOW_CHARTS_LOCK": str(self.home / "charts.lock"),
             "AIRFLOW_HOME": str(self.airflow_home),

@@ -27,7 +27,6 @@ def staged(home: Path) -> Iterator[Scene]:
     """Airflow and an empty cluster, stopped when the generator ends."""
     stack = Stack(home, speed=SPEED)
     stack.env["MESHFLOW_MESH"] = str(declared(home))
-    del stack.env["PYTHONPYCACHEPREFIX"]  # what is compiled already is used
     try:
         stack.start_sandbox()
         stack.env |= connections(stack)
