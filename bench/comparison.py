@@ -44,8 +44,8 @@ class Comparison:
 def table(comparisons: list[Comparison]) -> Table:
     """All rows, for the terminal."""
     made = Table(
-        caption="ratio: what the other took, in times of Meshflow: time / requests / memory. Meshflow works in a Python "
-        "process that runs already, as in Airflow; kubectl is started for each. The server is the sandbox."
+        caption="ratio: what the other took, in times of Meshflow: time / requests / memory. Meshflow works in "
+        "a Python process that runs already, as in Airflow; kubectl is started for each. The server is the sandbox."
     )
     for name in ("work", "Meshflow", "the other", "ratio"):
         made.add_column(name, overflow="fold")
