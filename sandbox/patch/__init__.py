@@ -1,7 +1,7 @@
 """Four ways to change an object, and who owns its fields. Pure functions over plain dicts: no I/O, no asyncio.
 
 Reading order: errors, merge, json_patch, strategic; then for server-side apply fieldset, typed, typing, merging,
-managed, apply.
+managed, last_applied, apply.
 
     merge.apply(obj, patch) -> Obj
         RFC 7386; raises BadPatch (400) when the patch is no object.

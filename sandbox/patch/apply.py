@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sandbox.patch import merging, typed, typing
+from sandbox.patch import last_applied, merging, typed, typing
 from sandbox.patch.errors import BadPatch, Conflicts
 from sandbox.patch.fieldset import Set, difference, intersection, paths, union, without
 from sandbox.patch.managed import (
@@ -66,10 +66,13 @@ def server_side_apply(
     merged = merging.merge(node, base, applied)
     if before is not None:  # with the name and the like in `wanted`, or metadata would go with its last label
         merged = merging.prune(node, merged, before.fields, union(wanted, _all(managers)))
-    managers = _settle(managers, who, base, merged, node=node, force=force, foreign=foreign)
+    free = last_applied.allowed(live, node=node, manager=manager, api_version=api_version)
+    managers = _settle(managers, who, base, merged, node=node, force=force, free=free, foreign=foreign)
     if merged != base and who in managers:
         managers[who] = Owned(managers[who].fields, api_version, now)
-    return _with_entries(copied(merged), encode(managers))
+    result = _with_entries(copied(merged), encode(managers))
+    last_applied.sync(result, applied, manager=manager)
+    return result
 
 
 def _managers(live: Obj | None, base: Obj, *, node: Node, api_version: str, now: str) -> Managers:
@@ -96,14 +99,15 @@ def _settle(
     *,
     node: Node,
     force: bool,
+    free: Set,
     foreign: tuple[tuple[str, ...], ...],
 ) -> Managers:
-    """The managers after the change from `base` to `merged`. Raises Conflicts without `force`."""
+    """The managers after the change from `base` to `merged`. Raises Conflicts without `force`, not for what is `free`."""
     found = typed.compare(node, base, merged)
     changed, removed = without(found.changed, foreign), without(found.removed, foreign)
     others = {each: owned for each, owned in managers.items() if each != who}
     if changed and not force:
-        _refuse(others, changed)
+        _refuse(others, difference(changed, free))
     settled = lose(others, changed, removed)
     if managers[who].fields:
         settled[who] = managers[who]

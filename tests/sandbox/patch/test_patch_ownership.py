@@ -1,8 +1,10 @@
 """managedFields: what updates take, what they leave, and when times move."""
 
+import json
+
 import pytest
 
-from sandbox.patch import managed
+from sandbox.patch import last_applied, managed
 from sandbox.patch.errors import Conflicts
 
 
@@ -104,3 +106,19 @@ def test_an_item_that_gets_a_twin_is_another_thing_afterwards(deployment, worklo
     assert item == {"f:env": {'k:{"name":"A"}': {}}}
     theirs = deployment.owned("alice")["f:spec"]["f:template"]["f:spec"]["f:containers"]['k:{"name":"main"}']
     assert "f:env" not in theirs
+
+
+def test_kubectl_takes_over_what_it_applied_on_the_clients_side(configmap):
+    """Fields as in the annotation of `kubectl apply` are no conflict for the manager kubectl, changed ones are."""
+    sent = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"a": "1", "b": "1"}}
+    notes = {"metadata": {"annotations": {last_applied.ANNOTATION: json.dumps(sent)}}}
+    configmap.put({**notes, "data": sent["data"]}, "kubectl-client-side-apply")
+    with pytest.raises(Conflicts):
+        configmap.apply({"data": {"a": "2"}}, "somebody")
+    applied = configmap.apply({"data": {"a": "2"}}, "kubectl")
+    assert applied["data"] == {"a": "2", "b": "1"}
+    note = json.loads(applied["metadata"]["annotations"][last_applied.ANNOTATION])
+    assert note["data"] == {"a": "2"}, "the annotation goes with the apply"
+    configmap.patch({"data": {"a": "3"}})
+    with pytest.raises(Conflicts, match='conflict with "patcher"'):
+        configmap.apply({"data": {"a": "4"}}, "kubectl")

@@ -85,7 +85,12 @@ def test_null_in_a_map_of_strings_is_an_empty_string(node_of):
 @pytest.mark.parametrize(
     ("api_version", "kind", "obj", "message"),
     [
-        ("v1", "ConfigMap", {"data": {"a": 1}}, "cannot unmarshal number into Go struct field ConfigMap.data of type string"),
+        (
+            "v1",
+            "ConfigMap",
+            {"data": {"a": 1}},
+            "cannot unmarshal number into Go struct field ConfigMap.data of type string",
+        ),
         (
             "v1",
             "ConfigMap",
@@ -95,7 +100,12 @@ def test_null_in_a_map_of_strings_is_an_empty_string(node_of):
         ("apps/v1", "Deployment", {"spec": {"replicas": "1"}}, "field DeploymentSpec.spec.replicas of type int32"),
         ("apps/v1", "Deployment", {"spec": {"replicas": 1.5}}, "cannot unmarshal number"),
         ("apps/v1", "Deployment", {"spec": {"paused": "no"}}, "cannot unmarshal string"),
-        ("apps/v1", "Deployment", deployment(args="x"), "field Container.spec.template.spec.containers.args of type []string"),
+        (
+            "apps/v1",
+            "Deployment",
+            deployment(args="x"),
+            "field Container.spec.template.spec.containers.args of type []string",
+        ),
         ("apps/v1", "Deployment", deployment(resources={"limits": {"cpu": "1 x"}}), "quantities must match"),
         ("v1", "Secret", {"data": {"a": "?"}}, "illegal base64 data"),
         ("v1", "Service", {"spec": {"ports": [{"targetPort": True}]}}, "cannot unmarshal bool"),
