@@ -102,7 +102,7 @@ def _settle(
     free: Set,
     foreign: tuple[tuple[str, ...], ...],
 ) -> Managers:
-    """The managers after the change from `base` to `merged`. Without `force` raises Conflicts, not for what is `free`."""
+    """The managers after `base` became `merged`. Raises Conflicts without `force`, but not for what is `free`."""
     found = typed.compare(node, base, merged)
     changed, removed = without(found.changed, foreign), without(found.removed, foreign)
     others = {each: owned for each, owned in managers.items() if each != who}

@@ -19,6 +19,7 @@ from typing import Any
 Set = dict[str, Any]
 DOT = "."
 LEAF: Set = {}
+ENCODER = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False)
 
 
 def member(branch: Set) -> bool:
@@ -118,7 +119,7 @@ def shown(step: str) -> str:
 
 def compact(value: Any) -> str:
     """A value as JSON without spaces, keys sorted."""
-    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    return ENCODER.encode(value)
 
 
 def ordered(fields: Set) -> Set:

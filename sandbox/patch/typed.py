@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 from sandbox.patch.fieldset import DOT, LEAF, Set, compact, union
-from sandbox.schema.node import DEDUCED, MISSING, Node, Obj, Shape
+from sandbox.schema.node import DEDUCED, MISSING, Node, Shape
 
 EMPTY: tuple[Any, ...] = (None, {}, [])
 
@@ -57,8 +57,8 @@ def step(node: Node, item: Any) -> str:
         return "v:" + compact(item)
     if not isinstance(item, dict):
         raise KeyMissing("associative list with keys may not have non-map elements")
-    keys: Obj = {}
-    for name in node.keys:
+    keys: list[str] = []
+    for name in sorted(node.keys):
         value = item.get(name)
         if value is None:
             field = node.items.field(name)
@@ -68,8 +68,8 @@ def step(node: Node, item: Any) -> str:
                     "(and doesn't have default value)"
                 )
             value = field.default
-        keys[name] = value
-    return "k:" + compact(keys)
+        keys.append(f"{compact(name)}:{compact(value)}")
+    return "k:{" + ",".join(keys) + "}"
 
 
 def steps(node: Node, items: Any) -> list[tuple[str, Any]]:
