@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ SPEED = 20
 
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-")  # before anything imports Airflow, which writes there
 atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
+
+hypothesis.settings.register_profile("meshflow", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("meshflow")
 
 
 class Sandbox(NamedTuple):
