@@ -44,11 +44,11 @@ class Scene:
 
     # Runs
 
-    def run(self, dag_id: str, *, seconds: float = 120, **conf: Any) -> Ended:
+    def run(self, dag_id: str, *, seconds: float = 180, **conf: Any) -> Ended:
         """Trigger a run and wait for its end."""
         return self.end(dag_id, self.api.trigger(dag_id, **conf), seconds=seconds)
 
-    def end(self, dag_id: str, run_id: str, *, seconds: float = 120) -> Ended:
+    def end(self, dag_id: str, run_id: str, *, seconds: float = 180) -> Ended:
         """Wait for the end of a run."""
         return Ended(dag_id, run_id, self.api.wait(dag_id, run_id, seconds=seconds))
 
@@ -144,6 +144,15 @@ class Scene:
             self.cluster.control("DELETE", "faults", {"id": number})
 
     @contextmanager
+    def slowly(self, speed: float = 3) -> Iterator[None]:
+        """The cluster lives more slowly for a while, so that something can be met in the middle."""
+        self.cluster.control("POST", "speed", {"speed": speed})
+        try:
+            yield
+        finally:
+            self.cluster.control("POST", "speed", {"speed": self.stack.speed})
+
+    @contextmanager
     def changed(self, path: str, text: str) -> Iterator[None]:
         """A file below the stack's home with other contents, for a while."""
         file = self.stack.home / path
@@ -158,6 +167,19 @@ class Scene:
         """The sandbox's own account of itself."""
         found: dict[str, Any] = self.cluster.control("GET", "status")
         return found
+
+    def writes(self) -> int:
+        """The server's counter of writes, whoever made them, once nobody has written for a second."""
+        seen, since = -1, time.monotonic()
+
+        def quiet() -> bool:
+            nonlocal seen, since
+            if (count := int(self.status()["writes"])) != seen:
+                seen, since = count, time.monotonic()
+            return time.monotonic() - since > 1
+
+        self.until(quiet, what="the cluster to be at rest", seconds=90)
+        return seen
 
     def inventory(self) -> dict[str, Obj]:
         """Every object that Meshflow applied, as it is now, by `Kind.group namespace/name`."""
