@@ -13,8 +13,8 @@ First the ingress and egress gateways with the hosts outside the mesh, then mutu
 | gates | effective mTLS of every workload and port, by Istio's precedence | the workload, the port and the deciding policy are named |
 | record | the run's record, also after a failure | the store is not writable |
 
-**If traffic breaks after `enforce`**: the last good state is PERMISSIVE. Set the PeerAuthentication `default` in
-`istio-system` back to `PERMISSIVE`, then look at the gates of this run.
+**If traffic breaks after `enforce`**: the last good state is PERMISSIVE. `docs/operations.md` has the command that goes
+back to it in Meshflow's name; a plain edit would make the next run stop at a conflict.
 """
 
 from datetime import timedelta

@@ -75,6 +75,17 @@ class Scene:
 
         return str(self.until(there, what=f"{dag_id}.{task_id} to be {' or '.join(states)}", seconds=seconds))
 
+    def asked(self, dag_id: str) -> str:
+        """A run of a phase that waits for a person's word about its plan.
+
+        An answer within the first second would be lost: Airflow still counts the process that asked, and asks again.
+        """
+        run_id = self.api.trigger(dag_id, approve=True)
+        self.reaches(dag_id, run_id, "approve", "awaiting_input")
+        over, log = f"dag_id={dag_id}, task_id=approve, run_id={run_id}, ", self.stack.parts["scheduler"].log
+        self.until(lambda: f"TaskInstance Finished: {over}" in log.read_text(errors="replace"), what="the asker to end")
+        return run_id
+
     def cancel(self, dag_id: str, run_id: str) -> None:
         """What "Mark as failed" in the UI does to a run."""
         self.api.patch(f"dags/{dag_id}/dagRuns/{run_id}", {"state": "failed"})

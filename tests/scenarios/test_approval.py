@@ -39,18 +39,6 @@ def config(mesh: Scene) -> Any:
     return mesh.cluster.get("/api/v1/namespaces/flagger-system/configmaps/scenario")
 
 
-def asked(mesh: Scene) -> str:
-    """A run that waits for its answer.
-
-    An answer within the first second would be lost: Airflow still counts the process that asked, and asks again.
-    """
-    run_id = mesh.api.trigger(DAG, approve=True)
-    mesh.reaches(DAG, run_id, "approve", "awaiting_input")
-    over, log = f"dag_id={DAG}, task_id=approve, run_id={run_id}, ", mesh.stack.parts["scheduler"].log
-    mesh.until(lambda: f"TaskInstance Finished: {over}" in log.read_text(errors="replace"), what="the asker to end")
-    return run_id
-
-
 def answer(mesh: Scene, run_id: str, option: str) -> Ended:
     path = f"dags/{DAG}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
     question = mesh.api.get(path)
@@ -61,7 +49,7 @@ def answer(mesh: Scene, run_id: str, option: str) -> Ended:
 
 
 def test_what_is_approved_is_written_and_the_record_says_by_whom(change: Scene) -> None:
-    run_id = asked(change)
+    run_id = change.asked(DAG)
     assert config(change) is None
     ended = answer(change, run_id, "Approve")
     assert ended.state == "success", change.why(ended)
@@ -72,7 +60,7 @@ def test_what_is_approved_is_written_and_the_record_says_by_whom(change: Scene) 
 
 
 def test_what_is_rejected_is_not_written(change: Scene) -> None:
-    ended = answer(change, asked(change), "Reject")
+    ended = answer(change, change.asked(DAG), "Reject")
     assert ended.state == "failed"
     assert config(change) is None
     assert change.failure(DAG, ended.run_id) == f"The plan was rejected by {USER}; nothing was written."

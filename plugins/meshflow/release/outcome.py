@@ -29,7 +29,7 @@ class Outcome(StrEnum):
 
 
 SENTENCES: Mapping[Outcome, str] = {
-    Outcome.SUCCEEDED: "What was asked for serves all traffic: it passed its analysis, or was installed for the first time.",
+    Outcome.SUCCEEDED: "The digest serves all traffic: it passed its analysis, or was installed for the first time.",
     Outcome.ROLLED_BACK: "The digest failed its analysis and all traffic is back on the previous one.",
     Outcome.FAILED_ON_CANARY: "The release failed, yet traffic is still on the canary: somebody has to act now.",
     Outcome.SUPERSEDED: "A later revision took its place before it was promoted.",
