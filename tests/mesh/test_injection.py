@@ -117,3 +117,17 @@ def test_the_chain_of_owners_ends_at_the_workload(pod):
     assert owner == Reference("apps", "Deployment", "weather", "web")
     assert injection.owner_of(pod(), owners) == Reference("", "Pod", "weather", "web-1")
     assert injection.owner_of(pod(owner=("Thing", "x")), owners).kind == "Thing"
+
+
+def test_a_deployment_that_belongs_to_a_canary_is_a_workload_all_the_same(pod):
+    def owned(kind, name, by, api_version):
+        owner = {"apiVersion": api_version, "kind": by, "name": "web", "controller": True}
+        metadata = {"name": name, "namespace": "weather", "ownerReferences": [owner]}
+        return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata}
+
+    primary = owned("Deployment", "web-primary", "Canary", "flagger.app/v1beta1")
+    replicas = owned("ReplicaSet", "web-primary-5d", "Deployment", "apps/v1")
+    replicas["metadata"]["ownerReferences"][0]["name"] = "web-primary"
+    owners = injection.by_reference([primary, replicas])
+    owner = injection.owner_of(pod(owner=("ReplicaSet", "web-primary-5d")), owners)
+    assert owner == Reference("apps", "Deployment", "weather", "web-primary")

@@ -131,16 +131,20 @@ def alive(pod: Obj) -> bool:
     return not finished and not pod["metadata"].get("deletionTimestamp")
 
 
-def owner_of(pod: Obj, owners: Mapping[Reference, Obj]) -> Reference:
-    """The workload at the end of the chain of controllers; the pod's own reference when nobody controls it.
+_BETWEEN = ("ReplicaSet", "Job")
 
-    `owners` holds ReplicaSets and Jobs, by which the chain goes on; an owner that is not in it ends the chain.
+
+def owner_of(pod: Obj, owners: Mapping[Reference, Obj]) -> Reference:
+    """The workload that the pod comes from; the pod's own reference when nobody controls it.
+
+    The chain of controllers is followed through ReplicaSets and Jobs, found in `owners`, and ends at anything else: a
+    Deployment that belongs to somebody (a primary belongs to its Canary) is what makes the pods all the same.
     """
     current, reference = pod, Reference.of(pod)
     while controller := _controller(current):
         namespace = current["metadata"].get("namespace")
         reference = Reference(group_of(controller["apiVersion"]), controller["kind"], namespace, controller["name"])
-        if reference not in owners:
+        if reference.kind not in _BETWEEN or reference not in owners:
             break
         current = owners[reference]
     return reference
