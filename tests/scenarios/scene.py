@@ -226,7 +226,7 @@ def _path(line: str, plurals: dict[tuple[str, str], str]) -> str:
 def written_by(obj: Obj, prefix: str = "meshflow") -> list[tuple[str, str]]:
     """(manager, time) of each of Meshflow's entries in an object's managed fields."""
     return sorted(
-        (entry["manager"], entry["time"])
+        (entry["manager"], entry.get("time", ""))
         for entry in obj["metadata"].get("managedFields", [])
         if entry["manager"].startswith(prefix)
     )

@@ -11,7 +11,7 @@ from tests.scenarios.scene import NAMESPACE, Ended, Scene
 pytestmark = pytest.mark.airflow
 
 POLICY = "/apis/security.istio.io/v1/namespaces/istio-system/peerauthentications/default"
-ACCESS = f"/apis/security.istio.io/v1/namespaces/{NAMESPACE}/authorizationpolicies/data-retrieval"
+BUDGET = f"/apis/policy/v1/namespaces/{NAMESPACE}/poddisruptionbudgets/data-retrieval"
 
 
 class Found(NamedTuple):
@@ -25,9 +25,9 @@ class Found(NamedTuple):
 
 @pytest.fixture(scope="module")
 def found(mesh: Scene) -> Found:
-    assert mesh.cluster.get(ACCESS)
+    assert mesh.cluster.get(BUDGET)
     mesh.cluster.merge(POLICY, {"spec": {"mtls": {"mode": "PERMISSIVE"}}}, manager="kubectl-edit")
-    mesh.cluster.delete(ACCESS)
+    mesh.cluster.delete(BUDGET)
     before = mesh.writes()
     looked = mesh.run("check_drift", dry_run=True, remediate=True)
     counted = int(mesh.status()["writes"]) - before
@@ -43,7 +43,7 @@ def test_a_changed_field_is_told_with_both_values_and_who_changed_it(found: Foun
 
 def test_a_deleted_object_is_told(found: Found, mesh: Scene) -> None:
     report = mesh.api.xcom("check_drift", found.looked.run_id, "detect")["drift"]
-    assert [line for line in report if f"AuthorizationPolicy/{NAMESPACE}/data-retrieval create" in line]
+    assert [line for line in report if f"PodDisruptionBudget/{NAMESPACE}/data-retrieval create" in line]
     assert len(report) == 2
 
 
@@ -64,10 +64,10 @@ def test_repair_puts_both_right_and_writes_nothing_else(found: Found, mesh: Scen
     assert found.repaired.state == "success", mesh.why(found.repaired)
     assert mesh.api.xcom("check_drift", found.repaired.run_id, "remediate")["writes"] == {
         "PeerAuthentication/istio-system/default": "configure",
-        f"AuthorizationPolicy/{NAMESPACE}/data-retrieval": "create",
+        f"PodDisruptionBudget/{NAMESPACE}/data-retrieval": "create",
     }
     assert mesh.cluster.get(POLICY)["spec"]["mtls"]["mode"] == "STRICT"
-    assert mesh.cluster.get(ACCESS)
+    assert mesh.cluster.get(BUDGET)
 
 
 def test_afterwards_there_is_no_drift(found: Found, mesh: Scene) -> None:

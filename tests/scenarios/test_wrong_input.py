@@ -127,7 +127,7 @@ def test_no_task_runs_after_one_that_failed(happened: Happened, scene: Scene) ->
 
 def test_an_unknown_service_has_no_dag_to_run(scene: Scene) -> None:
     with pytest.raises(httpx.HTTPStatusError, match="404"):
-        scene.api.trigger("rollout_frontent")
+        scene.api.get("dags/rollout_frontent")
 
 
 @pytest.mark.parametrize(
