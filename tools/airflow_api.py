@@ -55,11 +55,17 @@ class AirflowApi:
         return [f"{item['filename']}: {item['stack_trace'].strip().splitlines()[-1]}" for item in found]
 
     def trigger(self, dag_id: str, *, run_id: str | None = None, **conf: Any) -> str:
-        """Start a run; returns its id. A run id that exists already is a 409."""
+        """Start a run; returns its id. A run id that exists already is a 409.
+
+        Airflow on SQLite answers 500 when its own requests held each other up; then it is asked again.
+        """
         body: dict[str, Any] = {"logical_date": None, "conf": conf}
         if run_id:
             body["dag_run_id"] = run_id
-        answer = self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body)
+        for _ in range(3):
+            answer = self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body)
+            if answer.status_code != 500:
+                break
         answer.raise_for_status()
         return str(answer.json()["dag_run_id"])
 

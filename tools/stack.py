@@ -194,7 +194,7 @@ def airflow_settings(stack: Stack) -> dict[str, str]:
         "CORE__HOSTNAME_CALLABLE": "tools.stack.loopback",  # where the log server is asked
         "LOGGING__WORKER_LOG_SERVER_PORT": str(stack._log_port),
         "LOGGING__TRIGGER_LOG_SERVER_PORT": str(stack._log_port),
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{stack.airflow_home / 'airflow.db'}?timeout=30",
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{stack.airflow_home / 'airflow.db'}",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
         "SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "3",
         # So late (5 seconds by default) a worker may notice that its task's process has ended. Until then it holds its
