@@ -94,7 +94,7 @@ class StandIn:
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except Exception:
+        except Exception:  # the outermost frame of a stand-in: the cluster lives on, its log says what broke
             log.exception("%s of %s/%s stopped", type(self).__name__, self.namespace, self.name)
 
 
@@ -138,7 +138,7 @@ class Supervisor:
         async for change, obj in events:
             try:
                 await handle(change, obj)
-            except Exception:
+            except Exception:  # the outermost frame of a watch: one odd object must not put all stand-ins to sleep
                 log.exception("stand-ins: %s %s/%s", kind, *_key(obj))
 
     async def on_deployment(self, change: str, deployment: Obj) -> None:
