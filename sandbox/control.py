@@ -94,6 +94,7 @@ def control_routes(cluster: "Cluster") -> list[Route]:
             "server": cluster.url,
             "version": store.version,
             "writes": store.writes,
+            "writers": dict(sorted(store.writers.items())),
             "requests": {f"{verb} {what}".strip(): count for (verb, what), count in sorted(requests.items())},
             "objects": {
                 f"{r.plural}.{r.group}".rstrip("."): n

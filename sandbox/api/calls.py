@@ -75,11 +75,16 @@ def write_call(
     return Call(
         user=user,
         groups=groups,
-        manager=manager or agent.partition("/")[0][:128] or "unknown",
+        manager=manager or product(agent),
         dry_run=bool(query.get("dryRun")),
         field_validation=validation,
         force=boolean(query, "force"),
     )
+
+
+def product(agent: str) -> str:
+    """Return the name of a User-Agent: the field manager of who names none."""
+    return agent.partition("/")[0][:128] or "unknown"
 
 
 def boolean(query: Query, name: str) -> bool:

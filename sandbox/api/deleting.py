@@ -72,12 +72,12 @@ def _carry_out(server: "Server", call: Call, target: Target, record: Record, opt
     if not held(obj) and grace == 0:
         if call.dry_run:
             return Deleted(server.shown(resource, record), gone=True)
-        gone = server.store.remove(resource.storage, target.namespace, target.name, last=obj)
+        gone = server.store.remove(resource.storage, target.namespace, target.name, last=obj, by=call.manager)
         return Deleted(server.shown(resource, gone), gone=True)
     _mark(server, obj, grace, waiting=waiting)
     if obj == old or call.dry_run:
         return Deleted(server.shown(resource, Record(obj, record.version)), gone=False)
-    stored = server.store.put(resource.storage, obj)
+    stored = server.store.put(resource.storage, obj, by=call.manager)
     return Deleted(server.shown(resource, stored), gone=False)
 
 

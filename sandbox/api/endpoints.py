@@ -103,11 +103,15 @@ def call_of(request: Request) -> Call:
         request.query,
         user=request.user,
         groups=request.groups,
-        agent=request.headers.get("user-agent", ""),
+        agent=_agent(request),
         kind=_OPTIONS[request.method],
         apply=patch and replies.PATCH_TYPES.get(request.content_type) == "apply",
         patch=patch,
     )
+
+
+def _agent(request: Request) -> str:
+    return request.headers.get("user-agent", "")
 
 
 def target_of(route: Route, resource: Resource) -> Target:
@@ -254,7 +258,7 @@ def answer(server: "Server", request: Request, resource: Resource, written: Writ
 
 async def _delete(server: "Server", request: Request, resource: Resource, route: Route) -> Reply:
     options, dry_run = calls.deletion(_delete_body(request), request.query)
-    call = Call(user=request.user, groups=request.groups, dry_run=dry_run)
+    call = Call(request.user, request.groups, calls.product(_agent(request)), dry_run)
     deleted = await deleting.delete(server, call, target_of(route, resource), options)
     if not deleted.gone or (not resource.custom and not resource.group and resource.kind in _ANSWERED_AS_OBJECT):
         return replies.json_reply(deleted.obj, warnings=call.warnings)
@@ -282,7 +286,7 @@ def _success(resource: Resource, deleted: Deleted) -> Obj:
 
 async def _delete_collection(server: "Server", request: Request, resource: Resource, route: Route) -> Reply:
     options, dry_run = calls.deletion(_delete_body(request), request.query)
-    call = Call(user=request.user, groups=request.groups, dry_run=dry_run)
+    call = Call(request.user, request.groups, calls.product(_agent(request)), dry_run)
     found = await listing.page(server, resource, route.namespace, request.query)
     for record in found.records:
         target = Target(resource, record.namespace, record.name)

@@ -154,7 +154,7 @@ async def _create(write: "_Write", obj: Obj) -> Written:
     write.allocate(obj, None)
     if call.dry_run:
         return Written(obj, created=True)
-    record = server.store.put(resource.storage, conversion.convert(obj, resource.storage_api_version))
+    record = server.store.put(resource.storage, conversion.convert(obj, resource.storage_api_version), by=call.manager)
     return Written(server.shown(resource, record), record, created=True)
 
 
@@ -195,17 +195,18 @@ async def _attempt(write: "_Write", make: Make, record: Record, *, applied: bool
         return Written(old, record)
     if write.call.dry_run:
         return Written(obj)
-    return _store(server, write.target, obj)
+    return _store(write, obj)
 
 
-def _store(server: "Server", target: Target, obj: Obj) -> Written:
+def _store(write: "_Write", obj: Obj) -> Written:
     """Store a changed object, or let it go when nothing holds it any more."""
+    server, target, by = write.server, write.target, write.call.manager
     resource, metadata = target.resource, obj["metadata"]
     stored = conversion.convert(obj, resource.storage_api_version)
     if metadata.get("deletionTimestamp") and not metadata.get("deletionGracePeriodSeconds") and not held(obj):
-        server.store.remove(resource.storage, target.namespace, target.name, last=stored)
+        server.store.remove(resource.storage, target.namespace, target.name, last=stored, by=by)
         return Written(obj)
-    record = server.store.put(resource.storage, stored)
+    record = server.store.put(resource.storage, stored, by=by)
     return Written(server.shown(resource, record), record)
 
 

@@ -5,7 +5,7 @@ whoever wants to change one makes a new one. The past is a log of events per res
 earlier and the later pages of a list, and is forgotten from its old end (`Expired`).
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -80,11 +80,11 @@ class Shelf:
 
 
 class Store:
-    """All objects of the cluster."""
+    """All objects of the cluster. `writers` counts the writes of each field manager, or of the client's User-Agent."""
 
     def __init__(self) -> None:
         self.version = 1
-        self.writes = 0
+        self.writers: Counter[str] = Counter()
         self._shelves: dict[Storage, Shelf] = {}
 
     def shelf(self, storage: Storage) -> Shelf:
@@ -117,17 +117,24 @@ class Store:
             if namespace is None or key[0] == namespace:
                 yield shelf.records[key]
 
-    def put(self, storage: Storage, obj: Obj) -> Record:
+    @property
+    def writes(self) -> int:
+        """How many writes there were, whoever made them."""
+        return self.writers.total()
+
+    def put(self, storage: Storage, obj: Obj, *, by: str = "unknown") -> Record:
         """Store a new object or a new state. The resourceVersion is set on `obj`, which the store then owns."""
         shelf = self.shelf(storage)
         key = key_of(obj)
         previous = shelf.records.get(key)
-        record = self._stamp(obj)
+        record = self._stamp(obj, by)
         change = Change.MODIFIED if previous else Change.ADDED
         shelf.publish(key, Event(change, record, previous))
         return record
 
-    def remove(self, storage: Storage, namespace: str | None, name: str, *, last: Obj | None = None) -> Record:
+    def remove(
+        self, storage: Storage, namespace: str | None, name: str, *, last: Obj | None = None, by: str = "unknown"
+    ) -> Record:
         """Remove an object and return its last state with the version of the removal.
 
         `last` is that last state where it differs from the stored one. Raises KeyError where there is none.
@@ -136,7 +143,7 @@ class Store:
         key = (namespace or "", name)
         previous = shelf.records[key]
         obj = last if last is not None else previous.obj
-        record = self._stamp({**obj, "metadata": dict(obj["metadata"])})
+        record = self._stamp({**obj, "metadata": dict(obj["metadata"])}, by)
         shelf.publish(key, Event(Change.DELETED, record, previous))
         return record
 
@@ -146,9 +153,9 @@ class Store:
         shelf.listeners[listener] = None
         return lambda: shelf.forget(listener)
 
-    def _stamp(self, obj: Obj) -> Record:
+    def _stamp(self, obj: Obj, by: str) -> Record:
         self.version += 1
-        self.writes += 1
+        self.writers[by] += 1
         obj["metadata"]["resourceVersion"] = str(self.version)
         return Record(obj, self.version)
 

@@ -10,6 +10,7 @@ import pytest
 
 from meshflow import errors
 from meshflow.hooks.cluster import ClusterHook
+from meshflow.objects.reference import Reference
 from tests.conftest import Sandbox
 
 CONNECTION = "AIRFLOW_CONN_KUBERNETES_DEFAULT"
@@ -48,6 +49,15 @@ async def test_a_kubeconfig_as_text_as_the_form_in_the_ui_stores_it(
 
 async def test_the_old_prefix_of_the_provider_is_understood(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     assert await answers(connect(monkeypatch, extra__kubernetes__kube_config_path=str(sandbox.kubeconfig)))
+
+
+async def test_the_cluster_can_tell_our_requests_from_those_of_others(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, namespace: str
+) -> None:
+    before = sandbox.ask("GET", "status")["writers"].get("meshflow", 0)
+    async with connect(monkeypatch, kube_config_path=str(sandbox.kubeconfig)).kube() as kube:
+        assert await kube.delete(Reference("", "Namespace", None, namespace))
+    assert sandbox.ask("GET", "status")["writers"]["meshflow"] == before + 1
 
 
 async def test_one_context_of_several(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,8 +144,9 @@ class World:
         self.write("include/mesh.yaml", yaml.safe_dump(declared))
 
     def writes(self) -> int:
-        """The cluster's counter of writes, whoever made them."""
-        return int(self.cluster.control("GET", "status")["writes"])
+        """How often Meshflow wrote; the cluster's own controllers may write at any time."""
+        writers = self.cluster.control("GET", "status")["writers"]
+        return sum(count for writer, count in writers.items() if writer.startswith("meshflow"))
 
     def config(self, name: str, **data: str) -> Obj:
         """A ConfigMap in the world's namespace."""

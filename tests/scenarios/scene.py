@@ -179,8 +179,8 @@ class Scene:
         found: dict[str, Any] = self.cluster.control("GET", "status")
         return found
 
-    def writes(self) -> int:
-        """The server's counter of writes, whoever made them, once nobody has written for a second."""
+    def rest(self) -> None:
+        """Wait until nobody has written for a second, controllers included."""
         seen, since = -1, time.monotonic()
 
         def quiet() -> bool:
@@ -190,7 +190,11 @@ class Scene:
             return time.monotonic() - since > 1
 
         self.until(quiet, what="the cluster to be at rest", seconds=90)
-        return seen
+
+    def writes(self) -> int:
+        """The server's counter of what Meshflow wrote."""
+        writers = self.status()["writers"]
+        return sum(count for writer, count in writers.items() if writer.startswith("meshflow"))
 
     def inventory(self) -> dict[str, Obj]:
         """Every object that Meshflow applied, as it is now, by `Kind.group namespace/name`."""

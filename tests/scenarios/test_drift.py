@@ -30,7 +30,7 @@ def found(mesh: Scene) -> Found:
     mesh.cluster.delete(BUDGET)
     before = mesh.writes()
     looked = mesh.run("check_drift", dry_run=True, remediate=True)
-    counted = int(mesh.status()["writes"]) - before
+    counted = mesh.writes() - before
     return Found(looked, counted, mesh.run("check_drift", remediate=True), mesh.run("check_drift"))
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from meshflow.clients.kube import Kube
 
 EXTRA_PREFIX = "extra__kubernetes__"
+USER_AGENT = "meshflow"  # the name of our requests in the cluster's audit log
 SOURCES = ("in_cluster", "kube_config_path", "kube_config")
 
 
@@ -76,6 +77,7 @@ class ClusterHook(BaseHook):
         from meshflow.clients.kube import Kube
 
         async with ApiClient(configuration=await self._configuration(extras)) as api_client:
+            api_client.user_agent = USER_AGENT
             yield Kube(api_client, cluster=self.cluster)
 
     async def _configuration(self, extras: Mapping[str, Any]) -> Any:

@@ -39,6 +39,17 @@ async def test_a_dry_run_counts_as_no_write(api: Any) -> None:
     assert api.server.store.writes == writes
 
 
+async def test_writes_are_counted_by_who_made_them(api: Any) -> None:
+    writers = api.server.store.writers
+    before = writers.copy()
+    await api.ask("POST", CONFIGS, {"metadata": {"name": "c"}}, code=201, fieldManager="me")
+    await api.patch(f"{CONFIGS}/c", {"data": {"a": "1"}}, fieldManager="you")
+    await api.ask("DELETE", f"{CONFIGS}/c")
+    made = writers - before
+    assert (made["me"], made["you"], made.total()) == (1, 1, 3)
+    assert sum(count for who, count in made.items() if who.startswith("python")) == 1
+
+
 async def test_requests_are_counted_by_verb_and_resource(api: Any) -> None:
     await api.config("c")
     await api.ask("GET", CONFIGS)
