@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -160,3 +161,20 @@ def test_the_words_of_a_suspicion_do_not_show_the_value() -> None:
     live = live_of(examples.secret(password="hunter2"))
     told = suspicion(examples.secret(password="hunter3"), live)
     assert told == "data.password differs"
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        {"apiVersion": "v1", "kind": "ConfigMap", "data": {"max": "1", "default": "1000"}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"annotations": {"min": "1"}}},
+        {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "spec": {"thresholdRange": {"max": "1"}}},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"template": {"metadata": {"labels": {"max": "1"}}}}},
+    ],
+    ids=lambda obj: str(obj["kind"]),
+)
+def test_text_that_looks_like_a_quantity_is_no_quantity(obj: Obj) -> None:
+    """`1.0` in a ConfigMap's `max` is another text than `1`: taken for the same, it would never be written."""
+    obj = {**obj, "metadata": {"name": "x", "namespace": "y", **obj.get("metadata", {})}}
+    other = json.loads(json.dumps(obj).replace('"1"', '"1.0"').replace('"1000"', '"1k"'))
+    assert suspicion(other, live_of(obj)) is not None

@@ -15,9 +15,8 @@ from meshflow.plan import paths
 from meshflow.plan.ownership import Fields, is_set, list_keys
 from meshflow.plan.paths import Keyed, Path, Valued
 
-_QUANTITIES = frozenset(
-    ("limits", "requests", "capacity", "hard", "default", "defaultRequest", "max", "min", "sizeLimit", "averageValue")
-)
+_QUANTITY_MAPS = frozenset(("limits", "requests", "capacity", "hard", "default", "defaultRequest", "max", "min"))
+_QUANTITY_FIELDS = frozenset(("sizeLimit", "averageValue"))
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "rules": {"scope": "*"},  # of admission webhooks
     "ports": {"protocol": "TCP"},  # of network policies
@@ -107,7 +106,13 @@ class _Comparison(NamedTuple):
             return declared is live or (declared is False and live is None)
         if declared == live or (live is None and declared in ("", 0, [], {})):
             return True
-        return any(step in _QUANTITIES for step in path if isinstance(step, str)) and quantities.same(declared, live)
+        return self._is_quantity(path) and quantities.same(declared, live)
+
+    def _is_quantity(self, path: Path) -> bool:
+        """Whether the server reads the field as an amount. In a ConfigMap's `max` it reads text: `1` is not `1.0`."""
+        if not self.builtin or path[:1] != ("spec",):
+            return False
+        return path[-1] in _QUANTITY_FIELDS or path[-2] in _QUANTITY_MAPS
 
     def _same_item(self, declared: dict[str, Any], live: dict[str, Any], name: str, path: Path) -> bool:
         """One field inside an atomic value, where defaults and left out empty values hide from managedFields."""
