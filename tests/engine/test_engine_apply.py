@@ -11,81 +11,21 @@ from meshflow.clients.kube import Kube
 from meshflow.engine import applier, inventory, planner, waiting
 from meshflow.engine.verdicts import Verdicts
 from meshflow.errors import Conflict, PruneRefused, Rejected, Stale
-from meshflow.objects.parsing import Desired
 from meshflow.objects.reference import Reference
-from meshflow.plan.model import Action, Plan
+from meshflow.plan.model import Action
 from meshflow.plan.stages import Stage
-from tests.conftest import Sandbox
+from tests.conftest import PATIENCE
+from tests.engine.examples import actions, config, declared, deployment, plan_and_apply, service, settled
 
 Obj = dict[str, Any]
 
 
-def config(namespace: str, name: str, **data: str) -> Obj:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}, "data": data}
-
-
-def deployment(namespace: str, name: str = "web", *, replicas: int | None = 2, image: str = "web:1") -> Obj:
-    spec: Obj = {
-        "selector": {"matchLabels": {"app": name}},
-        "template": {
-            "metadata": {"labels": {"app": name}},
-            "spec": {
-                "containers": [
-                    {
-                        "name": "main",
-                        "image": image,
-                        "ports": [{"containerPort": 8080}],
-                        "resources": {"requests": {"cpu": "1000m"}},
-                    }
-                ]
-            },
-        },
-    }
-    if replicas is not None:
-        spec["replicas"] = replicas
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": spec,
-    }
-
-
-def service(namespace: str, name: str = "web") -> Obj:
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8080}]},
-    }
-
-
-def declared(*objects: Obj) -> list[Desired]:
-    return [Desired(obj, f"test.yaml:{number}") for number, obj in enumerate(objects, 1)]
-
-
-async def settled(stage: Stage) -> None:
-    """Nobody waits in these tests."""
-
-
-async def plan_and_apply(kube: Kube, desired: list[Desired], set_name: str, **options: Any) -> Plan:
-    plan = await planner.plan(kube, desired, set_name=set_name, **options)
-    await applier.run(kube, desired, plan, settled=settled)
-    return plan
-
-
-def actions(plan: Plan) -> dict[str, str]:
-    return {f"{entry.reference.kind}/{entry.reference.name}": entry.action.value for entry in plan.entries}
-
-
-async def test_the_first_run_creates_and_the_second_writes_nothing(
-    kube: Kube, namespace: str, sandbox: Sandbox
-) -> None:
+async def test_the_first_run_creates_and_the_second_writes_nothing(kube: Kube, namespace: str) -> None:
     desired = declared(deployment(namespace), service(namespace), config(namespace, "a", x="1"))
     first = await plan_and_apply(kube, desired, namespace)
     assert set(actions(first).values()) == {"create"}
     references = [item.reference for item in desired]
-    assert (await waiting.for_health(kube, references, seconds=20)).done
+    assert (await waiting.for_health(kube, references, seconds=PATIENCE)).done
 
     kube.requests.clear()
     second = await plan_and_apply(kube, desired, namespace)
@@ -347,7 +287,7 @@ async def test_custom_resources_come_with_their_definition_and_namespace(kube: K
     assert set(actions(plan).values()) == {"create"}
 
     async def healthy(stage: Stage) -> None:
-        assert (await waiting.for_health(kube, stage.references, seconds=20)).done
+        assert (await waiting.for_health(kube, stage.references, seconds=PATIENCE)).done
 
     await applier.run(kube, desired, plan, settled=healthy)
     second = await planner.plan(kube, desired, set_name=namespace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,40 +11,18 @@ import pytest
 from meshflow.clients.kube import Kube
 from meshflow.engine import applier, blue_green, planner, waiting
 from meshflow.errors import InvalidInput
-from meshflow.mesh.blue_green import COLOUR, active
+from meshflow.mesh.blue_green import active
 from meshflow.objects.parsing import Desired
 from meshflow.release.outcome import Outcome
+from tests.conftest import PATIENCE
+from tests.engine.conftest import Faults
+from tests.engine.examples import declared, settled, shop
 
-Obj = dict[str, Any]
 OLD, NEW = (f"example.com/shop@sha256:{letter * 64}" for letter in "ab")
 
 
 def manifests(namespace: str) -> tuple[Desired, ...]:
-    def deployment(colour: str) -> Obj:
-        labels = {"app": "shop", COLOUR: colour}
-        containers = [{"name": "app", "image": "example.com/shop:1"}]
-        return {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {"name": f"shop-{colour}", "namespace": namespace},
-            "spec": {
-                "replicas": 2,
-                "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}},
-            },
-        }
-
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "shop", "namespace": namespace},
-        "spec": {"selector": {"app": "shop", COLOUR: "blue"}, "ports": [{"port": 80}]},
-    }
-    return tuple(Desired(obj, "shop.yaml:1") for obj in (deployment("blue"), deployment("green"), service))
-
-
-async def settled(stage: Any) -> None:
-    """Nobody waits in these tests."""
+    return tuple(declared(*shop(namespace, image="example.com/shop:1")))
 
 
 async def apply(kube: Kube, namespace: str, *, pinned: str | None = None) -> planner.Plan:
@@ -56,9 +35,16 @@ async def apply(kube: Kube, namespace: str, *, pinned: str | None = None) -> pla
     return plan
 
 
-async def release(kube: Kube, namespace: str, image: str, *, seconds: float = 20) -> tuple[Any, list[str]]:
+async def release(
+    kube: Kube,
+    namespace: str,
+    image: str,
+    *,
+    seconds: float = PATIENCE,
+    hear: Callable[[str], None] = lambda line: None,
+) -> tuple[Any, list[str]]:
     """One release from begin to finish: the decision, and what was said."""
-    two, lines = blue_green.pair("shop", manifests(namespace)), []
+    two, lines = blue_green.pair("shop", manifests(namespace)), list[str]()
     deadline = datetime.now(UTC) + timedelta(seconds=seconds)
     begun = await blue_green.begin(kube, two, image, release_id="r1", deadline=deadline)
     if begun is None:
@@ -67,18 +53,27 @@ async def release(kube: Kube, namespace: str, image: str, *, seconds: float = 20
     async def short(_: float) -> None:
         await waiting.look(kube, [two.service])  # a request takes about as long as the cluster needs to move
 
-    return await blue_green.finish(kube, two, begun, release_id="r1", pause=short, say=lines.append), lines
+    def say(line: str) -> None:
+        lines.append(line)
+        hear(line)
+
+    return await blue_green.finish(kube, two, begun, release_id="r1", pause=short, say=say), lines
 
 
-async def test_a_release_switches_the_service_once_the_idle_colour_is_ready(kube: Kube, namespace: str) -> None:
+async def test_a_release_switches_the_service_once_the_idle_colour_is_ready(
+    kube: Kube, namespace: str, faults: Faults
+) -> None:
     await apply(kube, namespace, pinned=OLD)
     two = blue_green.pair("shop", manifests(namespace))
-    assert (await waiting.for_health(kube, [item.reference for item in two.workloads.values()], seconds=20)).done
-    found, lines = await release(kube, namespace, NEW)
+    assert (await waiting.for_health(kube, [item.reference for item in two.workloads.values()], seconds=PATIENCE)).done
+    faults("pods", namespace=namespace, pod="shop-green-*", changes={"never_ready": True})
+    found, lines = await release(
+        kube, namespace, NEW, hear=lambda line: faults.end() if "0 out of 2 new replicas" in line else None
+    )
     assert found.outcome is Outcome.SUCCEEDED, lines
     assert active(await kube.get(two.service)) == "green"
     assert any("switches from blue" in line for line in lines)
-    assert any("new replicas are available" in line for line in lines[:-1])
+    assert any("0 out of 2 new replicas are available" in line for line in lines[:-1])
 
     again, _ = await release(kube, namespace, NEW)
     assert again is None

@@ -13,7 +13,7 @@ from meshflow.engine import planner, reading
 from meshflow.engine.verdicts import Verdicts
 from meshflow.objects.reference import Reference
 from tests.clients.fake_api import listing, ok, running, status
-from tests.engine.test_engine_apply import actions, declared, plan_and_apply
+from tests.engine.examples import actions, declared, plan_and_apply
 
 Obj = dict[str, Any]
 

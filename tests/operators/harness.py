@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import TaskDeferred
 
 from meshflow.triggers.cluster import hub_of
+from tests.conftest import PATIENCE
 from tools.cluster_api import ClusterApi
 
 Obj = dict[str, Any]
@@ -69,11 +71,14 @@ class Run:
             "task_state_store": self.notes.setdefault(task.task_id, Notes()),
         }
 
-    def execute(self, task: BaseOperator, *, wait: bool = True) -> Any:
-        """The task's result, also kept as its XCom. Where it defers its trigger is run; TaskDeferred without `wait`."""
+    def execute(self, task: BaseOperator, *, wait: bool = True, after: TaskDeferred | None = None) -> Any:
+        """The task's result, also kept as its XCom. Where it defers its trigger is run; TaskDeferred without `wait`.
+
+        With `after` the task goes on where it deferred.
+        """
         context = self.context(task)
-        method, kwargs = "execute", dict[str, Any]()
         while True:
+            method, kwargs = _resumption(after) if after else ("execute", {})
             try:
                 result = getattr(task, method)(context, **kwargs)
                 break
@@ -81,8 +86,7 @@ class Run:
                 self.deferred.append(deferral)
                 if not wait:
                     raise
-                method = deferral.method_name
-                kwargs = {"event": fire(deferral.trigger), **json.loads(json.dumps(deferral.kwargs or {}))}
+                after = deferral
         TaskInstance(self, task.task_id).xcom_push(key="return_value", value=result)
         return result
 
@@ -91,7 +95,13 @@ class Run:
         return str(self.xcoms[task_id, "failure"]["message"])
 
 
-def fire(trigger: Any, *, seconds: float = 30) -> Any:
+def _resumption(deferral: TaskDeferred) -> tuple[str, dict[str, Any]]:
+    """The method that a task goes on with, and its arguments, after its trigger fired."""
+    kwargs = json.loads(json.dumps(deferral.kwargs or {}))
+    return deferral.method_name, {"event": fire(deferral.trigger), **kwargs}
+
+
+def fire(trigger: Any, *, seconds: float = PATIENCE) -> Any:
     """The payload of a trigger's first event, made from its serialised form as a triggerer does."""
     path, kwargs = trigger.serialize()
     assert path == f"{type(trigger).__module__}.{type(trigger).__qualname__}"
@@ -158,6 +168,19 @@ class World:
         *group, plural = kind.split("/")
         prefix = f"/apis/{'/'.join(group)}" if group else "/api/v1"
         found: Obj | None = self.cluster.get(f"{prefix}/namespaces/{self.namespace}/{plural}/{name}")
+        return found
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        """Wait until something holds that the cluster's controllers bring about."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def pods(self, app: str) -> list[Obj]:
+        """The pods of a workload."""
+        path = f"/api/v1/namespaces/{self.namespace}/pods"
+        found: list[Obj] = self.cluster.get(path, labelSelector=f"app={app}")["items"]
         return found
 
     def version(self, kind: str, name: str) -> str:

@@ -16,7 +16,8 @@ from meshflow.operators.record import Record
 from meshflow.operators.render import Render
 from meshflow.operators.rollout import AcceptRequest, Follow, SetImage
 from meshflow.release.record import read
-from tests.operators.harness import Obj, Run, World
+from tests.engine import examples
+from tests.operators.harness import Run, World
 
 REPOSITORY = "ghcr.io/acme/shop"
 COLOURS = ("blue", "green")
@@ -27,36 +28,14 @@ def shop(world: World) -> Iterator[World]:
     """A service `shop` as a blue/green pair whose manifests start from tag 1."""
     push(world, "1")
     world.phases["istio"] = {"sources": []}
-    world.service("shop", [*(deployment(world.namespace, colour) for colour in COLOURS), service(world.namespace)])
+    declare(world)
     yield world
     world.cluster.control("DELETE", "faults")
 
 
-def deployment(namespace: str, colour: str) -> Obj:
-    labels = {"app": "shop", COLOUR: colour}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": f"shop-{colour}", "namespace": namespace},
-        "spec": {
-            "replicas": 2,
-            "progressDeadlineSeconds": 20,  # one second of the test's sandbox
-            "selector": {"matchLabels": labels},
-            "template": {
-                "metadata": {"labels": labels},
-                "spec": {"containers": [{"name": "app", "image": f"{REPOSITORY}:1"}]},
-            },
-        },
-    }
-
-
-def service(namespace: str) -> Obj:
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "shop", "namespace": namespace},
-        "spec": {"selector": {"app": "shop", COLOUR: "blue"}, "ports": [{"port": 80}]},
-    }
+def declare(world: World, *, patience: int = 2400) -> None:
+    """`patience` is how long a colour may make no progress, in seconds of the sandbox."""
+    world.service("shop", examples.shop(world.namespace, image=f"{REPOSITORY}:1", patience=patience))
 
 
 def push(world: World, tag: str) -> str:
@@ -119,6 +98,7 @@ def test_the_service_switches_once_the_idle_colour_is_ready(shop: World) -> None
 
 def test_a_colour_that_never_gets_ready_leaves_users_where_they_were(shop: World) -> None:
     rollout(Run("first"))
+    declare(shop, patience=20)
     old, bad = push(shop, "1"), push(shop, "bad")
     fault = {"kind": "pods", "namespace": shop.namespace, "pod": "shop-green-*", "changes": {"never_ready": True}}
     shop.cluster.control("POST", "faults", fault)
@@ -134,6 +114,7 @@ def test_a_colour_that_never_gets_ready_leaves_users_where_they_were(shop: World
     assert record["document"]["outcome"]["outcome"] == "rolled_back"
 
     shop.cluster.control("DELETE", "faults")
+    declare(shop)
     push(shop, "mended")
     assert rollout(Run("third", image="mended"))["outcome"] == "succeeded"
     assert serving(shop) == "green"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,17 @@ def applied(run: Run) -> Any:
     return run.execute(apply())
 
 
+@contextmanager
+def pods(world: World, **changes: Any) -> Iterator[None]:
+    """The world's pods behave differently for a while."""
+    fault = {"kind": "pods", "namespace": world.namespace, "changes": changes}
+    number = world.cluster.control("POST", "faults", fault)["id"]
+    try:
+        yield
+    finally:
+        world.cluster.control("DELETE", "faults", {"id": number})
+
+
 def test_a_plan_says_what_would_be_written_and_writes_nothing(world: World) -> None:
     world.phase("istio", [world.config("a", colour="red")])
     before = world.writes()
@@ -105,10 +118,12 @@ def test_a_definition_and_an_object_of_it_go_through_in_one_apply(world: World) 
 def test_a_slow_stage_is_waited_for_outside_the_worker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meshflow.operators.apply.GRACE", 0.0)
     world.phase("istio", [deployment("web", world.namespace)])
-    run = Run()
-    result = applied(run)
-    assert [deferral.method_name for deferral in run.deferred] == ["resume"]
-    assert run.deferred[0].timeout.total_seconds() == 660
+    run = planned(Run())
+    with pods(world, never_ready=True), pytest.raises(TaskDeferred):
+        run.execute(apply(), wait=False)
+    (deferral,) = run.deferred
+    assert (deferral.method_name, deferral.timeout.total_seconds()) == ("resume", 660)
+    result = run.execute(apply(), after=deferral)
     assert result["counts"] == {"create": 1}
     live = world.live("apps/v1/deployments", "web")
     assert live
@@ -118,23 +133,20 @@ def test_a_slow_stage_is_waited_for_outside_the_worker(world: World, monkeypatch
 def test_what_cannot_become_healthy_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meshflow.operators.apply.GRACE", 0.0)
     world.phase("istio", [deployment("web", world.namespace)], timeout=0.1)
-    fault = {"kind": "pods", "namespace": world.namespace, "changes": {"never_ready": True}}
-    number = world.cluster.control("POST", "faults", fault)["id"]
-    run = Run()
-    with pytest.raises(errors.WaitExpired, match=rf"did not become healthy in time.*Deployment/{world.namespace}/web"):
+    run, said = Run(), rf"did not become healthy in time.*Deployment/{world.namespace}/web"
+    with pods(world, never_ready=True), pytest.raises(errors.WaitExpired, match=said):
         applied(run)
     assert "clear this task to wait again" in run.failure("apply")
-    world.cluster.control("DELETE", "faults", {"id": number})
 
 
 def test_what_its_pods_complain_about_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meshflow.operators.apply.GRACE", 0.0)
-    world.phase("istio", [deployment("web", world.namespace)], timeout=1)
-    fault = {"kind": "pods", "namespace": world.namespace, "changes": {"pull_error": "no such tag"}}
-    number = world.cluster.control("POST", "faults", fault)["id"]
-    with pytest.raises(errors.WaitExpired, match=r"web: pod web-\S+: container \S+: \w*Image\w*"):
-        applied(Run())
-    world.cluster.control("DELETE", "faults", {"id": number})
+    world.phase("istio", [deployment("web", world.namespace)], timeout=0.1)
+    with pods(world, pull_error="no such tag"):
+        planned(Run("first")).execute(apply(wait=False))
+        world.until(lambda: "ImagePull" in str(world.pods("web")))
+        with pytest.raises(errors.WaitExpired, match=r"web: pod web-\S+: container \S+: \w*Image\w*"):
+            applied(Run("second"))
 
 
 def test_without_waiting_the_last_stage_is_left_to_a_later_task(world: World) -> None:
@@ -341,7 +353,7 @@ def test_what_a_run_leaves_behind_holds_no_credential(
     }
     world.phase("istio", [deployment("web", world.namespace), secret])
     run = planned(Run())
-    with pytest.raises(TaskDeferred) as deferral:
+    with pods(world, never_ready=True), pytest.raises(TaskDeferred) as deferral:
         run.execute(apply(), wait=False)
     left = f"{run.xcoms} {deferral.value.trigger.serialize()} {deferral.value.kwargs} {caplog.text}"
     left += "".join(file.read_text() for file in store.home().glob("plans/**/*.txt"))

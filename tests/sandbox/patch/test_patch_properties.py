@@ -9,10 +9,7 @@ from sandbox.patch import fieldset, managed, merge, merging, strategic, typed
 from sandbox.patch.errors import Conflicts
 from sandbox.schema import builtin
 
-settings.register_profile(
-    "sandbox", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-settings.load_profile("sandbox")
+many = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 KEYS = st.sampled_from("abcd")
 NAMES = st.lists(KEYS, unique=True, max_size=4)
@@ -38,12 +35,14 @@ def fresh(widget):
     return widget
 
 
+@many
 @given(spec=SPEC)
 def test_applying_twice_is_a_no_op(widget, spec):
     first = fresh(widget).apply({"spec": spec})
     assert managed.same_but_times(first, widget.apply({"spec": spec}))
 
 
+@many
 @given(one=SPEC, other=SPEC, last=SPEC)
 def test_a_forced_apply_is_there_as_it_was_applied(widget, one, other, last):
     fresh(widget).apply({"spec": one}, "alice")
@@ -53,6 +52,7 @@ def test_a_forced_apply_is_there_as_it_was_applied(widget, one, other, last):
     assert widget.owned("alice") == (typed.fields(widget.node, {"spec": last}) or None)
 
 
+@many
 @given(one=SPEC, other=SPEC)
 def test_who_takes_everything_back_leaves_the_rest_as_if_never_there(widget, one, other):
     """bob applies, alice applies on top and leaves again: bob's fields are as he left them."""
@@ -67,6 +67,7 @@ def test_who_takes_everything_back_leaves_the_rest_as_if_never_there(widget, one
     assert widget.owned("alice") is None
 
 
+@many
 @given(old=DATA, new=DATA)
 def test_no_field_has_two_update_owners_after_a_put(configmap, old, new):
     fresh(configmap).put({"data": old}, "one")
@@ -75,6 +76,7 @@ def test_no_field_has_two_update_owners_after_a_put(configmap, old, new):
     assert fieldset.intersection(one, two) == {}
 
 
+@many
 @given(one=SETS, other=SETS)
 def test_difference_and_intersection_make_the_set_again(one, other):
     apart = fieldset.difference(one, other)
@@ -83,6 +85,7 @@ def test_difference_and_intersection_make_the_set_again(one, other):
     assert set(fieldset.paths(fieldset.union(one, other))) == set(fieldset.paths(one)) | set(fieldset.paths(other))
 
 
+@many
 @given(old=DATA, new=DATA)
 def test_a_merge_patch_of_the_difference_leads_to_the_new_object(old, new):
     patch = {**dict.fromkeys(old.keys() - new.keys()), **new}
@@ -97,6 +100,7 @@ def three_way(original, modified, live):
     return {"spec": {"template": {"spec": {"containers": additions + deletions, **order}}}}
 
 
+@many
 @given(original=NAMES, modified=NAMES.filter(bool), live=NAMES)
 def test_kubectls_patch_gives_its_items_their_order_and_keeps_that_of_others(original, modified, live):
     obj = {"spec": {"template": {"spec": {"containers": [{"name": name, "image": "old"} for name in live]}}}}
