@@ -2,8 +2,9 @@
 
     PYTHONPATH=plugins python -m tools.lock [--mesh FILE]
 
-MESHFLOW_CHART_MIRROR and MESHFLOW_CHARTS_LOCK are honoured as everywhere. What changes is printed, so that it can be
-read before it is committed.
+MESHFLOW_CHART_MIRROR and MESHFLOW_CHARTS_LOCK are honoured as everywhere. Logins come from Airflow connections; outside
+of Airflow those are the ones in the environment (AIRFLOW_CONN_…). What changes is printed, so that it can be read
+before it is committed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 from pathlib import Path
 
 from meshflow import settings
-from meshflow.clients import charts
+from meshflow.clients import charts, web
 from meshflow.errors import MeshflowError
 
 
@@ -23,7 +24,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         mesh = settings.load(arguments.mesh)
-        store = charts.ChartStore(mesh.charts)
+        store = charts.ChartStore(mesh.charts, logins=_logins(mesh))
         before = store.locked()
         after = store.lock(charts.wanted(mesh))
     except MeshflowError as error:
@@ -33,6 +34,14 @@ def main() -> int:
         print(f"{digest[:12]}  {pin}  {_change(before.get(pin), digest)}")
     print(f"{mesh.charts.lock}: {len(after)} charts")
     return 0
+
+
+def _logins(mesh: settings.Mesh) -> web.Logins:
+    if not mesh.logins:  # nobody waits for Airflow's import for nothing
+        return web.nobody
+    from meshflow.hooks import logins
+
+    return logins.of(mesh)
 
 
 def _change(before: str | None, after: str) -> str:

@@ -17,6 +17,12 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
 Url = Annotated[str, Field(pattern=r"^(https?|oci)://[^\s@]+$")]
 """An address without credentials: those belong in an Airflow connection."""
 
+Host = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?$")]
+"""A host, with its port where its address has one."""
+
+ConnectionId = Annotated[str, Field(pattern=r"^[\w.-]+$")]
+"""An Airflow connection."""
+
 
 class Model(BaseModel):
     """Frozen, and strict about names: an unknown field is a typo."""
@@ -36,7 +42,7 @@ class PushPolicy(StrEnum):
 class Cluster(Model):
     """A cluster that the pipelines may act on."""
 
-    connection: str = "kubernetes_default"  # Airflow connection of type `kubernetes`
+    connection: ConnectionId = "kubernetes_default"  # Airflow connection of type `kubernetes`
 
 
 class Istio(Model):

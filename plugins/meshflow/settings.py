@@ -27,8 +27,10 @@ from meshflow.declared import (
     Charts,
     ChartSource,
     Cluster,
+    ConnectionId,
     Drift,
     Endpoint,
+    Host,
     Ingress,
     Injection,
     Istio,
@@ -54,6 +56,7 @@ class Mesh(Model):
     charts: Charts
     registries: dict[str, Url] = {}  # image registry host → address asked instead
     registry_mirror: Url | None = None  # asked instead of every registry
+    logins: dict[Host, ConnectionId] = {}  # host of a registry or chart repository → connection with login and password
     phases: dict[str, Phase]
     injection: Injection = Injection()
     services: Services = Services()

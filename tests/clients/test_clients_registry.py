@@ -7,7 +7,7 @@ import hashlib
 import httpx
 import pytest
 
-from meshflow.clients import oci, registry
+from meshflow.clients import oci, registry, web
 from meshflow.errors import Forbidden, InvalidInput, NotFound, ServerBusy, Unauthorized, Unreachable
 
 DIGEST = "sha256:" + "a" * 64
@@ -17,7 +17,7 @@ TAGS = {"team/frontend": {"1.0.0": DIGEST, "1.1.0": "sha256:" + "b" * 64}}
 class Registry:
     """A registry that hands out tokens. `login` None lets everybody have one."""
 
-    def __init__(self, *, login: oci.Login | None = None, digest_header: bool = True, head: bool = True) -> None:
+    def __init__(self, *, login: web.Login | None = None, digest_header: bool = True, head: bool = True) -> None:
         self.login, self.digest_header, self.head = login, digest_header, head
         self.asked: list[str] = []
 
@@ -84,12 +84,12 @@ async def test_an_unknown_repository_is_told_from_an_unknown_tag() -> None:
 
 
 async def test_a_login_is_used_for_its_host_only() -> None:
-    closed = Registry(login=("me", "secret"))
-    logins = {"reg.example.com": ("me", "secret")}
-    assert (await resolve("reg.example.com/team/frontend:1.0.0", closed, logins=logins)).digest == DIGEST
-    with pytest.raises(Unauthorized, match=r"Check the login for reg\.example\.com") as caught:
-        await resolve("reg.example.com/team/frontend:1.0.0", closed, logins={"other.example.com": ("me", "secret")})
-    assert "secret" not in str(caught.value)
+    me = web.Login("me", "secret", "our_registry")
+    closed = Registry(login=me)
+    logins = {"reg.example.com": me}
+    assert (await resolve("reg.example.com/team/frontend:1.0.0", closed, logins=logins.get)).digest == DIGEST
+    with pytest.raises(Unauthorized, match=r"asked without a login\. Name an Airflow connection for reg\.example\.com"):
+        await resolve("reg.example.com/team/frontend:1.0.0", closed, logins={"other.example.com": me}.get)
 
 
 async def test_one_token_serves_all_requests_of_a_resolution() -> None:

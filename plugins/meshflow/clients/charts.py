@@ -22,7 +22,7 @@ import yaml
 
 from meshflow import complaints, declared, positions, settings
 from meshflow.clients import oci, web
-from meshflow.errors import InvalidInput, MeshflowError, NotFound, Rejected
+from meshflow.errors import InvalidInput, NotFound, Rejected
 
 HEADER = """\
 # sha256 of every chart archive that mesh.yaml uses. Written by `make lock`; commit it.
@@ -46,10 +46,17 @@ class Pin(NamedTuple):
 
 
 class ChartStore:
-    """The charts that mesh.yaml names. `transport` is for tests."""
+    """The charts that mesh.yaml names. `logins` are for repositories that want one; `transport` is for tests."""
 
-    def __init__(self, charts: declared.Charts, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        charts: declared.Charts,
+        *,
+        logins: web.Logins = web.nobody,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self._charts = charts
+        self._logins = logins
         self._transport = transport
         self._cache = (charts.cache or Path(".meshflow") / "cache") / "charts"
 
@@ -134,10 +141,43 @@ class ChartStore:
             raise InvalidInput(f"unknown chart repository{near}", where="charts.repositories", value=pin.repository)
         base = self._charts.url(pin.repository)
         timeout = httpx.Timeout(self._charts.timeout, connect=min(self._charts.timeout, CONNECT_SECONDS))
-        with httpx.Client(
-            timeout=timeout, follow_redirects=True, transport=self._transport, auth=oci.TokenAuth()
-        ) as client:
-            return _pull(client, base, pin) if base.startswith("oci://") else _from_index(client, base, pin)
+        with httpx.Client(timeout=timeout, follow_redirects=True, transport=self._transport) as client:
+            source = _Source(client, self._logins)
+            return _pull(source, base, pin) if base.startswith("oci://") else _from_index(source, base, pin)
+
+
+class _Source:
+    """Where a chart is downloaded from, which may be several hosts, each with a login of its own."""
+
+    def __init__(self, client: httpx.Client, logins: web.Logins) -> None:
+        self._client, self._logins = client, logins
+        self._tokens: dict[str, oci.TokenAuth] = {}
+
+    def get(self, url: str, *, what: str) -> httpx.Response:
+        """From a web server. The login is sent unasked, as many do not ask but answer 404."""
+        login = self._logins(web.host(url))
+        auth = httpx.BasicAuth(login.user, login.password) if login else None
+        return self._get(url, auth, login, what=what, accept="*/*")
+
+    def pull(self, url: str, *, what: str, accept: str = "*/*") -> httpx.Response:
+        """From a registry."""
+        login = self._logins(web.host(url))
+        auth = self._tokens.setdefault(web.host(url), oci.TokenAuth(login))
+        return self._get(url, auth, login, what=what, accept=accept)
+
+    def _get(
+        self, url: str, auth: httpx.Auth | None, login: web.Login | None, *, what: str, accept: str
+    ) -> httpx.Response:
+        way_out = "Check charts.repositories and charts.mirror in mesh.yaml, and the network"
+        try:
+            response = self._client.get(url, headers={"Accept": accept}, auth=auth)
+        except httpx.TransportError as error:
+            raise web.unreachable(error, url, way_out=way_out) from error
+        except httpx.InvalidURL as error:
+            raise InvalidInput(f"not an address: {error}", where="charts.repositories", value=web.bare(url)) from error
+        if not response.is_success:
+            raise web.refusal(response, what=what, way_out=way_out, login=login)
+        return response
 
 
 def wanted(mesh: settings.Mesh) -> list[Pin]:
@@ -145,16 +185,16 @@ def wanted(mesh: settings.Mesh) -> list[Pin]:
     return sorted({Pin(s.repository, s.name, mesh.version_of(s)) for _, _, s in mesh.chart_sources()})
 
 
-def _from_index(client: httpx.Client, base: str, pin: Pin) -> bytes:
-    index = _get(client, f"{base}/index.yaml", what=f"the index of the repository {pin.repository}")
+def _from_index(source: _Source, base: str, pin: Pin) -> bytes:
+    index = source.get(f"{base}/index.yaml", what=f"the index of the repository {pin.repository}")
     entry = _entry(index.text, base, pin)
     urls = entry.get("urls") or []
     if not urls:
         raise NotFound(f"the index of {web.bare(base)} names no address for {pin}")
     url = urljoin(f"{base}/", str(urls[0]))
     if url.startswith("oci://"):
-        return _pull(client, url.rpartition("/")[0], pin)
-    return _get(client, url, what=f"the chart {pin}").content
+        return _pull(source, url.rpartition("/")[0], pin)
+    return source.get(url, what=f"the chart {pin}").content
 
 
 def _entry(index: str, base: str, pin: Pin) -> dict[str, Any]:
@@ -174,27 +214,13 @@ def _entry(index: str, base: str, pin: Pin) -> dict[str, Any]:
     raise NotFound(f"{web.bare(base)} has no version {pin.version} of the chart {pin.name}; the latest are {known}")
 
 
-def _pull(client: httpx.Client, base: str, pin: Pin) -> bytes:
+def _pull(source: _Source, base: str, pin: Pin) -> bytes:
     """A chart kept as an OCI artefact: its manifest's chart layer."""
     host, _, path = base.removeprefix("oci://").partition("/")
     root = f"https://{host}/v2/{f'{path}/' if path else ''}{pin.name}"
     accept = "application/vnd.oci.image.manifest.v1+json"
-    manifest = _get(client, f"{root}/manifests/{pin.version}", what=f"the chart {pin}", accept=accept).json()
+    manifest = source.pull(f"{root}/manifests/{pin.version}", what=f"the chart {pin}", accept=accept).json()
     for layer in manifest.get("layers", []):
         if layer.get("mediaType") == LAYER:
-            return _get(client, f"{root}/blobs/{layer['digest']}", what=f"the chart {pin}").content
+            return source.pull(f"{root}/blobs/{layer['digest']}", what=f"the chart {pin}").content
     raise NotFound(f"{web.bare(root)}:{pin.version} is not a chart")
-
-
-def _get(client: httpx.Client, url: str, *, what: str, accept: str = "*/*") -> httpx.Response:
-    way_out = "Check charts.repositories and charts.mirror in mesh.yaml, and the network"
-    try:
-        response = client.get(url, headers={"Accept": accept})
-    except httpx.TransportError as error:
-        raise web.unreachable(error, url, way_out=way_out) from error
-    except httpx.InvalidURL as error:
-        raise InvalidInput(f"not an address: {error}", where="charts.repositories", value=url) from error
-    if response.is_success:
-        return response
-    error_: MeshflowError = web.refusal(response, what=what, way_out=way_out)
-    raise error_

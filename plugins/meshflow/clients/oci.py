@@ -3,6 +3,9 @@
 A registry answers the first request with 401 and a challenge that says where to get a token and for what; the token
 goes with the second one. Anonymous pulls need a token too. `TokenAuth` does this inside httpx, so that the same code
 serves async and plain clients.
+
+A login goes to the host that it is for and to the token service that this host names, over HTTPS if the host itself is
+asked so; never along with a redirect.
 """
 
 from __future__ import annotations
@@ -13,10 +16,9 @@ from typing import NamedTuple
 
 import httpx
 
+from meshflow.clients import web
+from meshflow.clients.web import Login
 from meshflow.errors import InvalidInput
-
-Login = tuple[str, str]
-"""User and password, from an Airflow connection; never from the repository."""
 
 MANIFESTS = ", ".join(
     (
@@ -28,10 +30,13 @@ MANIFESTS = ", ".join(
 )
 """The Accept header: indexes first, since the digest of a multi-platform image is that of its index."""
 
-_PATH = re.compile(r"^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$")
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
+_PATH = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$")
 _TAG = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
-_DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
-_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_BEARER = re.compile(r"(?:^|,)\s*bearer\s+(.*)", re.IGNORECASE)
+_BASIC = re.compile(r"(?:^|,)\s*basic\b", re.IGNORECASE)
+_PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 
 class ImageName(NamedTuple):
@@ -61,7 +66,8 @@ def parse(image: str) -> ImageName:
     path, _, tag = tail.partition(":")
     if head in ("docker.io", "index.docker.io"):
         head, path = "docker.io", path if "/" in path else f"library/{path}"
-    if not _PATH.match(path) or (tag and not _TAG.match(tag)) or (digest and not _DIGEST.match(digest)):
+    legal = _HOST.fullmatch(head) and _PATH.fullmatch(path)
+    if not legal or (tag and not _TAG.fullmatch(tag)) or (digest and not DIGEST.fullmatch(digest)):
         raise InvalidInput(
             "not an image name",
             where="image",
@@ -72,7 +78,10 @@ def parse(image: str) -> ImageName:
 
 
 class TokenAuth(httpx.Auth):
-    """Answers a registry's challenge. `login` None asks for an anonymous token."""
+    """Answers a registry's challenge. `login` None asks for an anonymous token.
+
+    Raises the error of the token service if it is busy; whatever else it refuses ends as the registry's own 401.
+    """
 
     requires_response_body = True
 
@@ -84,34 +93,40 @@ class TokenAuth(httpx.Auth):
         if self._header:
             request.headers["Authorization"] = self._header
         response = yield request
-        if response.status_code != 401:
+        if response.status_code != 401 or response.url.host != request.url.host:
             return
         challenge = response.headers.get("www-authenticate", "")
-        if challenge.lower().startswith("bearer "):
-            answer = yield self._token_request(dict(_CHALLENGE.findall(challenge)))
+        if bearer := _BEARER.search(challenge):
+            parameters = dict(reversed(_PARAMETER.findall(bearer[1])))  # those of a challenge that follows do not count
+            answer = yield self._token_request(parameters, request.url)
             self._header = _bearer(answer)
-        elif challenge.lower().startswith("basic") and self._login:
+        elif self._login and _BASIC.search(challenge):
             self._header = _basic(self._login)
         else:
             return
         if self._header:
             request.headers["Authorization"] = self._header
-            yield request
+        yield request  # without a token too: what comes last is taken for the answer, and the token service's is none
 
-    def _token_request(self, challenge: Mapping[str, str]) -> httpx.Request:
+    def _token_request(self, challenge: Mapping[str, str], asked: httpx.URL) -> httpx.Request:
         params = {key: challenge[key] for key in ("service", "scope") if challenge.get(key)}
-        headers = {"Authorization": _basic(self._login)} if self._login else {}
-        return httpx.Request("GET", challenge.get("realm", ""), params=params, headers=headers)
+        realm = asked.join(challenge.get("realm", ""))
+        safe = realm.scheme == "https" or asked.scheme == "http"
+        headers = {"Authorization": _basic(self._login)} if self._login and safe else {}
+        return httpx.Request("GET", realm, params=params, headers=headers)
 
 
 def _bearer(answer: httpx.Response) -> str | None:
-    if answer.status_code != 200:
+    if answer.status_code == 429 or answer.status_code >= 500:
+        raise web.refusal(answer, what="a token", way_out="")
+    try:
+        body = answer.json() if answer.is_success else {}
+    except ValueError:
         return None
-    body = answer.json()
-    token = body.get("token") or body.get("access_token")
+    token = (body.get("token") or body.get("access_token")) if isinstance(body, dict) else None
     return f"Bearer {token}" if token else None
 
 
 def _basic(login: Login) -> str:
     request = httpx.Request("GET", "http://unused")
-    return str(next(httpx.BasicAuth(*login).auth_flow(request)).headers["Authorization"])
+    return str(next(httpx.BasicAuth(login.user, login.password).auth_flow(request)).headers["Authorization"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -38,23 +38,28 @@ async def resolve(
     image: str,
     *,
     registries: Callable[[str], str] = default_address,
-    logins: Mapping[str, oci.Login] | None = None,
+    logins: web.Logins = web.nobody,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Image:
     """The digest of an image as it is now: of the index where it is made for several platforms.
 
-    `registries` gives the address of a host (`Mesh.registry`); `logins` are by host. Raises InvalidInput for what is no
-    image name, NotFound for an unknown repository, tag or digest (with the nearest tags), Unauthorized, Forbidden,
-    ServerBusy or Unreachable for the rest.
+    `registries` gives the address of a host (`Mesh.registry`); `logins` the login for the host of that address. Raises
+    InvalidInput for what is no image name, NotFound for an unknown repository, tag or digest (with the nearest tags),
+    Unauthorized, Forbidden, ServerBusy or Unreachable for the rest.
     """
     name = oci.parse(image)
-    auth = oci.TokenAuth((logins or {}).get(name.host))
+    address = registries(name.host)
+    login = logins(web.host(address))
     client = httpx.AsyncClient(
-        base_url=registries(name.host), auth=auth, timeout=SECONDS, follow_redirects=True, transport=transport
+        base_url=address,
+        auth=oci.TokenAuth(login),
+        timeout=SECONDS,
+        follow_redirects=True,
+        transport=transport,
     )
     async with client:
         try:
-            return Image(name.repository, name.tag if not name.digest else None, await _digest(client, name))
+            return Image(name.repository, name.tag if not name.digest else None, await _digest(client, name, login))
         except httpx.TransportError as error:
             raise web.unreachable(
                 error, client.base_url, way_out=f"Check the network and the address of the registry {name.host}"
@@ -63,22 +68,21 @@ async def resolve(
             raise Rejected(f"the registry {name.host} sent an address that is none: {error}", status=502) from error
 
 
-async def _digest(client: httpx.AsyncClient, name: oci.ImageName) -> str:
+async def _digest(client: httpx.AsyncClient, name: oci.ImageName, login: web.Login | None) -> str:
     path = f"/v2/{name.path}/manifests/{name.digest or name.tag}"
     accept = {"Accept": oci.MANIFESTS}
     response = await client.head(path, headers=accept)
-    digest = response.headers.get("docker-content-digest")
-    if response.is_success and digest:
+    digest = response.headers.get("docker-content-digest", "")
+    if response.is_success and oci.DIGEST.fullmatch(digest):
         return str(digest)
     # A HEAD has no body to explain itself, and some registries do not serve it.
     response = await client.get(path, headers=accept)
-    if response.is_success:
-        return str(
-            response.headers.get("docker-content-digest") or f"sha256:{hashlib.sha256(response.content).hexdigest()}"
-        )
     if response.status_code == 404:
         raise await _unknown(client, name)
-    raise _refusal(response, name)
+    if not response.is_success:
+        raise web.refusal(response, what=str(name), way_out="Check the image's name", login=login)
+    _json(response, what="a manifest")  # and not some proxy's page to sign in
+    return f"sha256:{hashlib.sha256(response.content).hexdigest()}"
 
 
 async def _unknown(client: httpx.AsyncClient, name: oci.ImageName) -> MeshflowError:
@@ -88,15 +92,21 @@ async def _unknown(client: httpx.AsyncClient, name: oci.ImageName) -> MeshflowEr
         return NotFound(f"the registry {name.host} has no repository {name.path}. Check the image's name")
     if not response.is_success:
         return NotFound(f"the registry {name.host} does not have {name}. Push it first, or check the tag")
-    tags = [str(tag) for tag in response.json().get("tags") or []]
     if name.digest:
         return NotFound(f"{name.repository} has no image {name.digest}. Push it first, or check the digest")
+    tags = [str(tag) for tag in _json(response, what="a list of tags").get("tags") or []]
     near = difflib.get_close_matches(name.tag or "", tags, n=TAGS_SHOWN, cutoff=0.3) or tags[-TAGS_SHOWN:]
     known = f"it has {', '.join(near)}" if near else "it has no tags"
     return NotFound(f"{name.repository} has no tag {name.tag}; {known}. Push it first, or check the tag")
 
 
-def _refusal(response: httpx.Response, name: oci.ImageName) -> MeshflowError:
-    return web.refusal(
-        response, what=str(name), way_out=f"Check the login for {name.host} (Airflow connection) and the image's name"
-    )
+def _json(response: httpx.Response, *, what: str) -> dict[str, Any]:
+    """The answer as a map; Rejected for anything else."""
+    try:
+        found = response.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        place = web.bare(response.url)
+        raise Rejected(f"{place} answers with something that is not {what}. Check registries in mesh.yaml", status=502)
+    return found

@@ -1,15 +1,42 @@
-"""What an HTTP answer means in our errors, for chart repositories and image registries.
+"""Chart repositories and image registries as HTTP servers: who asks them, and what an answer means in our errors.
 
 URLs are printed without user, password and query: a signed download link is a secret.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
 from meshflow.errors import Forbidden, MeshflowError, NotFound, Rejected, ServerBusy, Unauthorized, Unreachable, shorten
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who asks a host. `connection` is the Airflow connection that the login is from, for sentences."""
+
+    user: str
+    password: str = field(repr=False)
+    connection: str
+
+
+Logins = Callable[[str], Login | None]
+"""The login for a host (`host`, or `host:port` where the address has a port); None asks without one."""
+
+
+def nobody(host: str) -> None:
+    """No host has a login."""
+
+
+def host(url: str | httpx.URL) -> str:
+    """The host of a URL, with its port where it has one; Docker Hub's by the name that images have."""
+    parts = urlsplit(str(url))
+    if parts.hostname == "registry-1.docker.io":
+        return "docker.io"
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
 
 def bare(url: str | httpx.URL) -> str:
@@ -25,12 +52,15 @@ def unreachable(error: httpx.TransportError, url: str | httpx.URL, *, way_out: s
     return Unreachable(f"{bare(url)} does not answer: {error or type(error).__name__}. {way_out}", target=bare(url))
 
 
-def refusal(response: httpx.Response, *, what: str, way_out: str) -> MeshflowError:
-    """The error for an answer that is not 2xx. `what` is what was asked for; `way_out` the next step."""
+def refusal(response: httpx.Response, *, what: str, way_out: str, login: Login | None = None) -> MeshflowError:
+    """The error for an answer that is not 2xx.
+
+    `what` is what was asked for, `way_out` the next step; a refusal of `login`, or of nobody, has a way out of its own.
+    """
     status, place = response.status_code, bare(response.url)
     if status in (401, 403):
         error = Unauthorized if status == 401 else Forbidden
-        return error(f"{place} refuses {what} ({status}). {way_out}")
+        return error(f"{place} refuses {what} ({status}). {_way_in(response, login)}")
     if status == 404:
         return NotFound(f"{place} does not have {what}. {way_out}")
     if status == 429 or status >= 500:
@@ -41,3 +71,14 @@ def refusal(response: httpx.Response, *, what: str, way_out: str) -> MeshflowErr
             retry_after=float(wait) if wait.isdigit() else None,
         )
     return Rejected(f"{place} refuses {what} ({status}): {shorten(response.text)}. {way_out}", status=status)
+
+
+def _way_in(response: httpx.Response, login: Login | None) -> str:
+    asked = host(response.history[0].url if response.history else response.url)
+    if asked != host(response.url):
+        return f"{asked} sent us there, and no login goes along. Ask whoever runs {asked}"
+    if login is None:
+        return f"It was asked without a login. Name an Airflow connection for {asked} under logins in mesh.yaml, or \
+check the name"
+    return f"It was asked with the login of the Airflow connection {login.connection}. Correct that connection, give \
+its user the right to read, or check the name"

@@ -36,9 +36,10 @@ def is_stage(bundle: str) -> bool:
 def render(mesh: Mesh, bundle: str) -> Rendered:
     """The objects of a bundle from their sources. Loads the Helm library where a chart is among them."""
     from meshflow.clients.charts import ChartStore
+    from meshflow.hooks import logins
     from meshflow.sources import render as sources
 
-    charts = ChartStore(mesh.charts)
+    charts = ChartStore(mesh.charts, logins=logins.of(mesh))
     if bundle.startswith(SERVICE_PREFIX):
         return sources.service(mesh, bundle.removeprefix(SERVICE_PREFIX), charts=charts)
     phase, _, stage = bundle.partition("@")

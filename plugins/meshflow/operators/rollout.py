@@ -64,6 +64,7 @@ class AcceptRequest(ServiceOperator):
 
     def _request(self, params: Mapping[str, Any], way: Way, live: Live) -> Request | None:
         from meshflow.clients import registry
+        from meshflow.hooks import logins
         from meshflow.release.request import Request
 
         asked = str(params.get("image") or "").strip()
@@ -78,7 +79,8 @@ class AcceptRequest(ServiceOperator):
                 "requested_by": params.get("requested_by") or "unknown",
             }
         )
-        resolved = asyncio.run(registry.resolve(request.image, registries=self.mesh.registry))
+        mesh = self.mesh
+        resolved = asyncio.run(registry.resolve(request.image, registries=mesh.registry, logins=logins.of(mesh)))
         return request.resolved(resolved.digest)
 
 

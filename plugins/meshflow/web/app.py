@@ -78,8 +78,9 @@ def airflow_services() -> Services:
 
 def _resolve(mesh: settings.Mesh, image: str) -> str:
     from meshflow.clients import registry
+    from meshflow.hooks import logins
 
-    return asyncio.run(registry.resolve(image, registries=mesh.registry)).digest
+    return asyncio.run(registry.resolve(image, registries=mesh.registry, logins=logins.of(mesh))).digest
 
 
 def _phase(mesh: settings.Mesh, service: str) -> str:
