@@ -15,7 +15,15 @@ from tests.operators.harness import Run
 
 def ended(image: str | None, outcome: str, *, cluster: str = "default") -> dict[str, Any]:
     request = {"pinned": image} if image else None
-    return {"document": {"cluster": cluster, "request": request, "outcome": {"outcome": outcome}}}
+    release = None if outcome == "skipped" else {"release": {}}
+    document = {"cluster": cluster, "request": request, "release": release, "outcome": {"outcome": outcome}}
+    return {"document": document}
+
+
+def stopped(image: str, *, released: bool, outcome: str | None = None) -> dict[str, Any]:
+    """A run that was ended early: `released` says whether the image had been set by then."""
+    release, ending = {"release": {}} if released else None, {"outcome": outcome} if outcome else None
+    return {"document": {"cluster": "default", "request": {"pinned": image}, "release": release, "outcome": ending}}
 
 
 GOOD = ended("web@1", "succeeded")
@@ -35,6 +43,11 @@ GOOD = ended("web@1", "succeeded")
         ([ended("web@1", "rolled_back"), ended("web@2", "rolled_back")], None),
         ([GOOD, ended("web@2", "succeeded"), ended(None, "skipped")], "web@1"),
         ([ended("web@0", "succeeded", cluster="other"), GOOD], None),
+        ([GOOD, ended("web@2", "succeeded"), stopped("web@3", released=False)], "web@1"),
+        ([GOOD, ended("web@2", "succeeded"), stopped("web@3", released=True)], "web@2"),
+        ([GOOD, ended("web@2", "succeeded"), stopped("web@3", released=False, outcome="superseded")], "web@1"),
+        ([GOOD, ended("web@2", "succeeded"), ended("web@1", "rolled_back"), ended("web@3", "succeeded")], "web@2"),
+        ([GOOD, ended("web@1", "rolled_back"), ended("web@3", "succeeded")], None),
     ],
     ids=[
         "nothing recorded",
@@ -48,6 +61,11 @@ GOOD = ended("web@1", "succeeded")
         "no success at all",
         "runs without an image do not count",
         "other clusters do not count",
+        "a dry run or a refused push never ran, so it is not the present one",
+        "a run that died after it had set the image is the present one",
+        "one that was superseded before it set the image never ran",
+        "what failed the last time is no way back",
+        "nor is it when nothing else is left",
     ],
 )
 def test_the_choice(records: list[dict[str, Any]], image: str | None) -> None:
@@ -72,6 +90,7 @@ def test_the_records_of_the_service_are_asked(home: None) -> None:
         "dry_run": True,
         "approve": False,
         "image": "web@1",
+        "force": True,
         "reason": "rollback of web",
         "requested_by": "rollback_service",
     }

@@ -16,8 +16,9 @@ from meshflow.operators.base import MeshOperator
 class ChooseRollback(MeshOperator):
     """The image to roll back to: the param `image`, or what succeeded before the present release.
 
-    Returns the conf of that rollout: {cluster, dry_run, approve, image, reason, requested_by}. Reads records only; the
-    rollout itself is a run of the service's own DAG.
+    Returns the conf of that rollout: {cluster, dry_run, approve, image, force, reason, requested_by}. Reads records
+    only; the rollout itself is a run of the service's own DAG, which no quarantine holds up: whoever names a digest
+    here knows what of, and one that failed is never chosen.
     """
 
     template_fields = ("cluster", "service")
@@ -47,23 +48,25 @@ class ChooseRollback(MeshOperator):
             "cluster": self.cluster,
             **careful,
             "image": image,
+            "force": True,
             "reason": reason,
             "requested_by": context["dag"].dag_id,
         }
 
 
 def previous_image(records: Iterable[Mapping[str, Any]], *, cluster: str) -> str | None:
-    """The pinned image that succeeded before the one that was asked for last; None when there is none.
+    """The pinned image that ran before the present one and did not fail when it was last released; None without one.
 
-    A release that failed is the present one too: then the last success is where to go back to.
+    The present one is what was released last, whether it succeeded or failed. A run that set no image (a dry run, a
+    push that the preflight refused) left what ran before it as it was.
     """
-    asked: list[tuple[str, bool]] = []
+    released: dict[str, bool] = {}  # image → how it ended last; in the order of the last release
     for item in records:
         document = item["document"]
         request, outcome = document.get("request") or {}, document.get("outcome") or {}
-        if document.get("cluster") == cluster and request.get("pinned"):
-            asked.append((request["pinned"], outcome.get("outcome") in ("succeeded", "skipped")))
-    if not asked:
-        return None
-    present = asked[-1][0]
-    return next((image for image, good in reversed(asked) if good and image != present), None)
+        image, good = request.get("pinned"), outcome.get("outcome") in ("succeeded", "skipped")
+        if image and document.get("cluster") == cluster and (good or document.get("release")):
+            released.pop(image, None)
+            released[image] = good
+    *before, _ = released or [None]
+    return next((image for image in reversed(before) if released[image]), None)
