@@ -68,5 +68,5 @@ def previous_image(records: Iterable[Mapping[str, Any]], *, cluster: str) -> str
         if image and document.get("cluster") == cluster and (good or document.get("release")):
             released.pop(image, None)
             released[image] = good
-    *before, _ = released or [None]
+    before = list(released)[:-1]
     return next((image for image in reversed(before) if released[image]), None)
