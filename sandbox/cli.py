@@ -25,7 +25,7 @@ import yaml
 Obj = dict[str, Any]
 STATE = Path(".meshflow/sandbox")
 STATE_FILE = "state.json"
-START_LIMIT = 20.0  # seconds that `up --detach` waits until the sandbox answers
+START_LIMIT = 60.0  # seconds that `up --detach` waits until the sandbox answers
 
 
 class Verb(NamedTuple):

@@ -9,7 +9,6 @@ import atexit
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import uuid
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import hypothesis
 import pytest
+
+from tools.processes import Process, stop_all
 
 if TYPE_CHECKING:
     from meshflow.clients.kube import Kube
@@ -73,23 +74,14 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 def running_sandbox(folder: Path, *options: str) -> Iterator[Sandbox]:
     """Start a sandbox with these options, yield it, stop it. For tests that need one of their own."""
     command = [sys.executable, "-m", "sandbox", "up", "--port", "0", "--state", str(folder), *options]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL)
-    assert process.stdout is not None
+    process = Process("sandbox", command, env=os.environ, log=folder / "log", cwd=ROOT)
+    process.start()
     try:
-        process.stdout.readline()  # it prints its address once it answers
-        if not (folder / "state.json").exists():
-            pytest.fail(f"the sandbox did not start: {(folder / 'log').read_text()[-2000:]}")
+        process.until((folder / "state.json").exists, seconds=PATIENCE)
         facts = json.loads((folder / "state.json").read_text())
         yield Sandbox(Path(facts["kubeconfig"]), folder, facts)
     finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
+        stop_all([process])
 
 
 @pytest.fixture

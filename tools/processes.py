@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from tools import guard
@@ -95,15 +97,23 @@ def stop_all(processes: Sequence[Process]) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different loopback ports that nobody uses now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Different loopback ports that nobody uses now.
+
+    They are from below the range that the system gives out by itself: one of that range could be taken by anybody's
+    next connection, before it is listened on.
+    """
+    found: list[int] = []
+    with ExitStack() as held:
+        for port in random.sample(range(20_000, 30_000), 10_000):
+            if len(found) == count:
+                break
+            candidate = held.enter_context(socket.socket())
+            try:
+                candidate.bind(("127.0.0.1", port))
+                found.append(port)
+            except OSError:
+                continue  # taken
+    return found
 
 
 class _Guard:

@@ -14,6 +14,7 @@ from meshflow.clients.kube import Kube
 from meshflow.clients.watch import WatchHub
 from meshflow.objects.reference import Reference
 from tests.clients.fake_api import FakeApi, listing, reset, running, status, watch
+from tests.conftest import PATIENCE
 
 Obj = dict[str, Any]
 PATH = "/api/v1/namespaces/shop/pods"
@@ -62,7 +63,7 @@ async def scene() -> AsyncIterator[Scene]:
 async def versions(scene: Scene, reference: Reference, count: int) -> list[str | None]:
     """The first versions of an object that a follower sees; None for missing."""
     seen: list[str | None] = []
-    async with asyncio.timeout(5), aclosing(scene.hub.follow([reference])) as observations:
+    async with asyncio.timeout(PATIENCE), aclosing(scene.hub.follow([reference])) as observations:
         async for observation in observations:
             seen.append(observation.obj["metadata"]["resourceVersion"] if observation.obj else None)
             if len(seen) == count:
@@ -72,7 +73,7 @@ async def versions(scene: Scene, reference: Reference, count: int) -> list[str |
 
 async def until(scene: Scene, reference: Reference, version: str) -> None:
     """Follow an object until it has that version."""
-    async with asyncio.timeout(5), aclosing(scene.hub.follow([reference])) as observations:
+    async with asyncio.timeout(PATIENCE), aclosing(scene.hub.follow([reference])) as observations:
         async for observation in observations:
             if observation.obj and observation.obj["metadata"]["resourceVersion"] == version:
                 return
@@ -80,7 +81,7 @@ async def until(scene: Scene, reference: Reference, version: str) -> None:
 
 async def turns(condition: Callable[[], bool]) -> None:
     """Give others their turn until something holds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - what is waited for belongs to others, who ring no bell
             await asyncio.sleep(0.001)
 
@@ -120,7 +121,7 @@ async def test_a_follower_sees_the_present_state_then_each_change(scene: Scene) 
 
     script(scene.api, [listing(pod("a", "1"))], [later])
     seen: list[str | None] = []
-    async with asyncio.timeout(5), aclosing(scene.hub.follow([A, B])) as observations:
+    async with asyncio.timeout(PATIENCE), aclosing(scene.hub.follow([A, B])) as observations:
         async for observation in observations:
             if observation.reference == A:
                 seen.append(observation.obj["metadata"]["resourceVersion"] if observation.obj else None)
@@ -189,7 +190,7 @@ async def test_a_refusal_is_shown_to_followers_and_tried_again_with_a_new_client
     async with scene.hub.following([A]) as view:
         troubles = []
         number = -1
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while view.current() is None:
                 number = await scene.hub.changed(number)
                 troubles.append(view.trouble)

@@ -15,6 +15,7 @@ from sandbox.standins.prometheus import evaluate
 from sandbox.standins.prometheus.child import free_port
 from sandbox.standins.prometheus.evaluate import Evaluator
 from sandbox.standins.prometheus.storage import Storage
+from tests.conftest import PATIENCE
 
 PROMETHEUS, PROMTOOL = shutil.which("prometheus"), shutil.which("promtool")
 pytestmark = pytest.mark.skipif(not (PROMETHEUS and PROMTOOL), reason="no prometheus and promtool on the PATH")
@@ -103,7 +104,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 async def really(url: str, query: str) -> Any:
     """The real answer, once the server is there."""
-    async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(20):
+    async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(PATIENCE):
         while True:
             try:
                 found = await client.get(f"{url}/api/v1/query", params={"query": query, "time": str(END)})

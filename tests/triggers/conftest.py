@@ -15,6 +15,7 @@ from airflow.triggers.shared_stream import SharedStreamManager
 from meshflow.triggers import cluster as cluster_module
 from meshflow.triggers.cluster import ClusterTrigger, hub_of
 from sandbox.cluster import Cluster
+from tests.conftest import PATIENCE
 
 Obj = dict[str, Any]
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -86,8 +87,8 @@ async def triggerer() -> AsyncIterator[Triggerer]:
     await made.manager.stop_all()
 
 
-async def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     """Give others their turn until something holds."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - what is waited for belongs to others, who ring no bell
             await asyncio.sleep(0.005)

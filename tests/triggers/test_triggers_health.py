@@ -75,8 +75,8 @@ async def test_all_objects_have_to_be_healthy(cluster: Cluster, triggerer: Trigg
 async def test_a_deadline_ends_in_a_sentence_that_names_what_was_missing(
     cluster: Cluster, triggerer: Triggerer, clock: Clock
 ) -> None:
-    task = triggerer.start(waiting(clock, "a", "b", seconds=60))
     await cluster.client("test").create(config("a"))
+    task = triggerer.start(waiting(clock, "a", "b", seconds=60))
     await listed(cluster)
     clock.now = START + timedelta(seconds=60)
     (event,) = await task

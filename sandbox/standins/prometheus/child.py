@@ -10,6 +10,7 @@ import asyncio
 import ctypes
 import json
 import logging
+import random
 import shutil
 import signal
 import socket
@@ -30,7 +31,7 @@ from sandbox.standins.prometheus import scrape
 
 log = logging.getLogger(__name__)
 
-READY_WITHIN = 15.0  # real seconds
+READY_WITHIN = 60.0  # real seconds
 STOP_WITHIN = 5.0
 METHODS = ["GET", "POST", "HEAD", "OPTIONS"]
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
@@ -141,10 +142,15 @@ def _config(pages: int, seconds: float) -> dict[str, object]:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        return int(listener.getsockname()[1])
+    """A loopback port that nobody uses now, from below the range of which anybody's next connection may get it."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as listener:
+            try:
+                listener.bind((HOST, port))
+            except OSError:
+                continue  # taken
+            return port
 
 
 def _die_with_parent() -> None:

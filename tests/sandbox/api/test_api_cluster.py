@@ -18,6 +18,7 @@ import pytest
 from sandbox import cli
 from sandbox.api.http import Reset
 from sandbox.cluster import Cluster
+from tests.conftest import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -107,7 +108,7 @@ def test_every_verb_is_in_the_readme() -> None:
 
 def command(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, "-m", "sandbox", *words, "--state", str(state)]
-    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def test_up_status_and_down_from_the_command_line(tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ import pytest
 from sandbox.api.errors import ApiError
 from sandbox.client import Client
 from sandbox.cluster import Cluster
+from tests.conftest import PATIENCE
 from tests.sandbox.charts.rendering import example, render
 
 Obj = dict[str, Any]
 
 SPEED = 50
-PATIENCE = 20.0  # seconds until what should come true has failed to
 CLUSTER_WIDE = frozenset(
     {
         "CustomResourceDefinition",
