@@ -35,7 +35,8 @@ def deployment(image: str = NEW, *, release_id: str = "r1", generation: int = 7)
         "metadata": {"annotations": {observation.RELEASE_ID: release_id}},
         "spec": {"containers": [{"name": "app", "image": image}]},
     }
-    return {"metadata": {"name": "web", "generation": generation}, "spec": {"template": template}}
+    ready = {"observedGeneration": generation, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
+    return {"metadata": {"name": "web", "generation": generation}, "spec": {"template": template}, "status": ready}
 
 
 def a_canary(
@@ -49,7 +50,12 @@ def a_canary(
     )
     return {
         "metadata": {"name": "web", "namespace": "weather"},
-        "spec": {"targetRef": {"name": "web"}, "service": {"port": 80}, "progressDeadlineSeconds": 60, **(spec or {})},
+        "spec": {
+            "targetRef": {"name": "web"},
+            "service": {"port": 80},
+            "progressDeadlineSeconds": 60,
+            **({"analysis": {}} if spec is None else spec),
+        },
         "status": {
             "phase": phase,
             "lastTransitionTime": stamp(moved),
@@ -253,6 +259,87 @@ def test_a_phase_of_another_flagger_is_waited_for_and_not_guessed():
     found = look(a_canary("Dancing"))
     assert found.outcome is None
     assert "not known" in found.message
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"replicas": 3, "updatedReplicas": 1, "availableReplicas": 2},
+        {"replicas": 2, "updatedReplicas": 2, "availableReplicas": 0},
+        {"replicas": 0},
+        {"observedGeneration": 6, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2},
+        {},
+    ],
+    ids=["old pods serve", "none is ready", "scaled to nothing", "not seen by its controller", "no status"],
+)
+def test_a_promotion_without_analysis_counts_when_the_primary_really_serves_it(status):
+    """With skipAnalysis Flagger says Succeeded as soon as it has copied the template."""
+    cd = a_canary("Succeeded", spec={"skipAnalysis": True, "analysis": {}})
+    primary = {**deployment(), "status": {"observedGeneration": 7, **status}}
+    waiting = look(cd, primary=primary)
+    assert waiting.outcome is None
+    assert "the primary's new pods do not serve yet" in waiting.message
+    assert look(cd, primary=primary, now=LATER + timedelta(seconds=61)).outcome is Outcome.WEDGED
+
+
+def test_a_success_without_analysis_says_so():
+    for spec in ({"skipAnalysis": True, "analysis": {}}, {}):
+        assert "its Canary skips the analysis" in look(a_canary("Succeeded", spec=spec), primary=deployment()).message
+    assert "skips" not in look(a_canary("Succeeded", spec={"analysis": {}}), primary=deployment()).message
+
+
+def test_a_failure_of_what_the_primary_runs_too_is_no_rollback():
+    """There is no revision to go back to: a first installation that never became ready may end so."""
+    found = look(a_canary("Failed"), primary=deployment())
+    assert found.outcome is Outcome.UNKNOWN
+    assert "the primary runs it" in found.message
+
+
+SOON = START + timedelta(seconds=15)
+REPLACING = release(condition_before="Progressing@2026-11-23T09:59:00Z")
+
+
+def test_the_failure_of_the_analysis_that_mine_replaced_is_not_mine():
+    """Flagger may be in the middle of failing the revision before when mine is written."""
+    before = event("Rolling back web.weather failed checks threshold reached 1", SOON)
+    cd = a_canary("Failed", verdict=SOON)
+    found = look(cd, mine=REPLACING, events=(before,), now=SOON + timedelta(seconds=30))
+    assert found.outcome is None
+    assert "notice" in found.message
+    swallowed = look(cd, mine=REPLACING, events=(before,), now=SOON + timedelta(minutes=5))
+    assert swallowed.outcome is Outcome.WEDGED
+
+
+def test_the_failure_of_mine_counts_once_flagger_said_that_it_saw_it():
+    seen = event("New revision detected! Restarting analysis for web.weather", SOON)
+    failed = a_canary("Failed", verdict=SOON + timedelta(seconds=20))
+    now = SOON + timedelta(seconds=25)
+    assert look(failed, mine=REPLACING, events=(seen,), now=now).outcome is Outcome.ROLLED_BACK
+    known = look(a_canary("Progressing"), mine=REPLACING, events=(seen,), now=SOON).timeline
+    later = RolloutObservation(failed, routes(0), deployment(), deployment(OLD, release_id="r0"))
+    assert decide(later, release=REPLACING, now=now, known=known).outcome is Outcome.ROLLED_BACK
+    assert decide(later, release=REPLACING, now=now).outcome is None
+
+
+def test_a_suspended_canary_gives_no_sign_of_life():
+    said = event("skipping canary run as object is suspended", LATER + timedelta(seconds=50))
+    found = look(a_canary("Progressing"), on_canary=20, events=(said,), now=LATER + timedelta(seconds=61))
+    assert found.outcome is Outcome.WEDGED
+
+
+def test_a_first_installation_that_never_gets_ready_ends_when_its_time_is_over():
+    """Flagger says again and again that the primary is not ready; nothing else ends it."""
+    first = release(condition_before="")
+    said = event("web-primary.weather not ready: waiting for rollout to finish", LATER + timedelta(seconds=50))
+    cd = a_canary("Initializing")
+    assert look(cd, mine=first, on_canary=None, events=(said,), now=LATER + timedelta(seconds=59)).outcome is None
+    found = look(cd, mine=first, on_canary=None, events=(said,), now=LATER + timedelta(seconds=61))
+    assert found.outcome is Outcome.WEDGED
+
+
+def test_pods_that_are_not_ready_in_an_analysis_are_flaggers_to_give_up():
+    said = event("canary deployment web.weather not ready: waiting for rollout", LATER + timedelta(seconds=50))
+    assert look(a_canary("Progressing"), events=(said,), now=LATER + timedelta(seconds=61)).outcome is None
 
 
 def test_iterations_are_shown_with_their_number():

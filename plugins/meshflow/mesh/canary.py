@@ -24,6 +24,7 @@ The rows are read from the top, the first that matches decides; `-` matches anyt
     mine     failed       no       mine     -        skipped
     mine     succeeded    yes      mine     primary  succeeded
     mine     succeeded    yes      mine     unknown  succeeded
+    mine     failed       yes      mine     primary  unknown
     mine     failed       yes      -        primary  rolled_back
     mine     failed       yes      -        canary   failed_on_canary
     mine     failed       yes      -        split    failed_on_canary
@@ -32,12 +33,13 @@ The rows are read from the top, the first that matches decides; `-` matches anyt
 
 `wait` turns to `wedged` when nothing moved for the canary's progressDeadlineSeconds; `ask` does not, for a person may
 take a weekend. A failure whose traffic and status contradict each other (two watches, one ahead of the other) is looked
-at again for `SETTLE` before it counts.
+at again for `SETTLE` before it counts. And a success counts once the primary's new pods serve: where the analysis is
+skipped Flagger does not look at them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -133,6 +135,15 @@ TABLE: tuple[Row, ...] = (
         MINE,
         State.FAILED,
         True,
+        MINE,
+        Traffic.PRIMARY,
+        Outcome.UNKNOWN,
+        "failed, and yet the primary runs it: no earlier revision serves in its place",
+    ),
+    Row(
+        MINE,
+        State.FAILED,
+        True,
         None,
         Traffic.PRIMARY,
         Outcome.ROLLED_BACK,
@@ -199,19 +210,23 @@ class Decision:
         }
 
 
-def decide(observation: RolloutObservation, *, release: Release, now: datetime) -> Decision:
-    """Whether the release is over, and how it ended. Looks at nothing but its arguments; `now` is aware."""
-    facts = seen.facts(observation, release=release)
+def decide(observation: RolloutObservation, *, release: Release, now: datetime, known: Iterable[Step] = ()) -> Decision:
+    """Whether the release is over, and how it ended. Looks at nothing but its arguments; `now` is aware.
+
+    `known` is the timeline of earlier looks: the cluster forgets events.
+    """
+    happened = timeline.merge(known, timeline.steps(observation.events, since=release.started))
+    facts = seen.facts(observation, release=release, happened=happened)
     row = answer(facts)
-    happened = timeline.steps(observation.events, since=release.started)
     decision = Decision(None, "", _phase(observation), seen.split_of(observation, release=release), happened)
+    why = row.sentence or _why(facts)
     if isinstance(row.answer, Outcome):
         if not _settled(observation, release=release, facts=facts, now=now):
-            return _waiting(
-                decision, observation, release=release, facts=facts, why="looking again before calling it over"
-            )
-        return _ended(decision, row.answer, release=release, sentence=row.sentence)
-    why = row.sentence or _why(facts)
+            why = "looking again before calling it over"
+            return _waiting(decision, observation, release=release, facts=facts, why=why)
+        if row.answer is not Outcome.SUCCEEDED or seen.serves(observation.primary):
+            return _ended(decision, row.answer, release=release, sentence=why + _unanalysed(observation, facts))
+        why = "promoted, but the primary's new pods do not serve yet"
     waiting = _waiting(decision, observation, release=release, facts=facts, why=why, asking=row.answer is Verb.ASK)
     if waiting.deadline is None or now < waiting.deadline:
         return waiting
@@ -272,6 +287,11 @@ def _why(facts: Facts) -> str:
         late = "the VirtualService still sends traffic to the canary"
         return late if facts.primary is MINE else "Flagger says succeeded, but the primary does not run it"
     return WAITS[facts.state]
+
+
+def _unanalysed(observation: RolloutObservation, facts: Facts) -> str:
+    skipped = facts.state is State.SUCCEEDED and facts.noticed and seen.skips_analysis(observation.canary)
+    return "; its Canary skips the analysis" if skipped else ""
 
 
 def _settled(observation: RolloutObservation, *, release: Release, facts: Facts, now: datetime) -> bool:

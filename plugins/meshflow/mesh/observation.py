@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from meshflow.mesh import timeline
+from meshflow.mesh.timeline import Step, StepKind
 from meshflow.mesh.weights import Traffic, Weights, weights
 from meshflow.objects.reference import Obj
 
@@ -106,7 +107,7 @@ class Facts(NamedTuple):
 
     target: Whose
     state: State
-    noticed: bool  # Flagger changed its mind since our write
+    noticed: bool  # Flagger reached a new verdict since our write
     primary: Whose
     traffic: Traffic
 
@@ -138,13 +139,13 @@ def promoted_condition(canary: Obj | None) -> Obj:
     return next((item for item in conditions if item.get("type") == "Promoted"), {})
 
 
-def facts(observation: RolloutObservation, *, release: Release) -> Facts:
-    """The observation reduced to what decides."""
+def facts(observation: RolloutObservation, *, release: Release, happened: Sequence[Step]) -> Facts:
+    """The observation reduced to what decides; `happened` is what Flagger said since the write."""
     split = split_of(observation, release=release)
     return Facts(
         target=_whose(observation.target, release, generation=release.generation),
         state=state_of(observation.canary, known_before=bool(release.condition_before)),
-        noticed=condition_mark(observation.canary) not in ("", release.condition_before),
+        noticed=_noticed(observation.canary, release, happened),
         primary=_whose(observation.primary, release),
         traffic=split.traffic if split else Traffic.UNKNOWN,
     )
@@ -166,11 +167,43 @@ def state_of(canary: Obj | None, *, known_before: bool = False) -> State:
 
 
 def last_sign(observation: RolloutObservation, *, release: Release) -> datetime:
-    """When Flagger last did something for this release: its status or its newest event, never before the write."""
+    """When Flagger last did something for this release: its status or its newest event, never before the write.
+
+    What it merely says again at every interval is no sign of life: that the Canary is suspended, that an object is not
+    there, and before the first analysis also that pods are not ready, for that is what nobody ends by then.
+    """
     status = (observation.canary or {}).get("status") or {}
+    idle = {StepKind.NOTE, *([StepKind.NOT_READY] if state_of(observation.canary) is State.STARTING else [])}
     signs = [release.started, timeline.moment(status.get("lastTransitionTime"))]
-    signs += [step.time for step in timeline.steps(observation.events, since=release.started)]
+    happened = timeline.steps(observation.events, since=release.started)
+    signs += [step.time for step in happened if step.kind not in idle]
     return max(sign for sign in signs if sign)
+
+
+def serves(deployment: Obj | None) -> bool:
+    """Whether all pods of a Deployment are of its newest template, and one of them at least is available."""
+    status, metadata = (deployment or {}).get("status") or {}, (deployment or {}).get("metadata") or {}
+    updated = int(status.get("updatedReplicas") or 0)
+    seen = int(status.get("observedGeneration") or 0) >= int(metadata.get("generation") or 0)
+    return seen and 0 < updated == int(status.get("replicas") or 0) and int(status.get("availableReplicas") or 0) > 0
+
+
+def skips_analysis(canary: Obj | None) -> bool:
+    """Whether Flagger promotes without looking, by its own rule."""
+    spec = (canary or {}).get("spec") or {}
+    return bool(spec.get("skipAnalysis")) or "analysis" not in spec
+
+
+def _noticed(canary: Obj | None, release: Release, happened: Sequence[Step]) -> bool:
+    """Whether Flagger reached a new verdict since the write, and one about this release.
+
+    Where the release took the place of an analysis, that one's own failure may come in between: then Flagger has to
+    have said that it saw a new revision.
+    """
+    if condition_mark(canary) in ("", release.condition_before):
+        return False
+    replaced = PHASES.get(release.condition_before.partition("@")[0], State.STRANGE) in (State.ANALYSING, State.ASKING)
+    return not replaced or any(step.kind is StepKind.DETECTED for step in happened)
 
 
 def _whose(deployment: Obj | None, release: Release, *, generation: int = 0) -> Whose:

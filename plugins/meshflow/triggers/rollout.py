@@ -92,9 +92,10 @@ class RolloutTrigger(ClusterTrigger):
             canary.RolloutObservation(watched, routes, target, primary, self._events(seen)),
             release=canary.Release.from_json(self.release),
             now=timezone.utcnow(),
+            known=self._timeline,
         )
-        self._timeline = timeline.merge(self._timeline, decision.timeline)
-        return replace(decision, timeline=self._timeline)
+        self._timeline = decision.timeline
+        return decision
 
     def _events(self, seen: Mapping[Reference, Obj | None]) -> tuple[Obj, ...]:
         about = {"kind": "Canary", "name": self.canary_name}
