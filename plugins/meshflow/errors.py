@@ -7,6 +7,7 @@
     │   └── WaitExpired        a deadline passed; says what it still waited for. Not retried: it was the budget
     └── Permanent              waiting cannot help; Airflow fails the task at once
         ├── InvalidInput       a file, a field, a parameter: names the value and the way out
+        ├── Untrusted          TLS does not fit: a certificate that is not trusted, or no TLS at all
         ├── Unauthorized       401: who we are was not accepted
         ├── Forbidden          403: we may not
         ├── NotFound           what was asked for does not exist
@@ -88,6 +89,14 @@ class InvalidInput(Permanent):
             text += f". {way_out}"
         super().__init__(text)
         self.problem, self.where, self.field, self.value, self.way_out = problem, where, field, value, way_out
+
+
+class Untrusted(Permanent):
+    """No connection because of TLS: a certificate that is not trusted, or no TLS at all. `target` as above."""
+
+    def __init__(self, message: str, *, target: str) -> None:
+        super().__init__(message)
+        self.target = target
 
 
 class Unauthorized(Permanent):

@@ -20,7 +20,7 @@ from typing import Any
 
 import aiohttp
 
-from meshflow.clients import statuses
+from meshflow.clients import certificates, statuses
 from meshflow.errors import MeshflowError, Temporary, Unreachable
 
 log = logging.getLogger(__name__)
@@ -134,7 +134,9 @@ class Transport:
                 _request_timeout=timeout,
             )
         except _NETWORK_ERRORS as error:
-            raise _unreachable(request, error) from error
+            trusted = self._api.configuration.ssl_ca_cert
+            untrusted = certificates.untrusted(error, cluster=request.subject.cluster, host=self.host, trusted=trusted)
+            raise untrusted or _unreachable(request, error) from error
         except RuntimeError as error:
             if "closed" not in str(error):  # aiohttp's word for a client that somebody closed meanwhile
                 raise
@@ -190,9 +192,7 @@ def _error(request: Request, answer: Answer) -> MeshflowError:
 def _unreachable(request: Request, error: BaseException) -> Unreachable:
     subject = request.subject
     reason = str(error) or type(error).__name__
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        step = "Check the certificate authority in the kubeconfig of this connection"
-    elif isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError):
         reason, step = "no answer in time", "Check the server's load and the network between here and it"
     else:
         step = "Check the server's address in the connection, that it runs, and that a firewall lets us through"
