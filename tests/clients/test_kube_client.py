@@ -157,6 +157,24 @@ async def test_an_existing_name_is_no_field_conflict(fake: tuple[FakeApi, Kube])
     assert caught.value.status == 409
 
 
+async def test_a_race_that_the_server_lost_is_tried_again(fake: tuple[FakeApi, Kube]) -> None:
+    """It reads, merges and writes an apply; when a controller keeps writing in between it gives up with a 409."""
+    api, kube = fake
+    message = "Operation cannot be fulfilled on pods: the object has been modified; please apply your changes to the "
+    lost = status(409, "Conflict", f"{message}latest version and try again")
+    api.on("PATCH", POD_PATH, lost, lost, ok(POD_OBJ))
+    assert await kube.apply(POD_OBJ, manager="meshflow") == POD_OBJ
+    assert kube.requests["apply"] == 3
+
+
+async def test_what_is_no_list_is_not_taken_for_an_empty_one(fake: tuple[FakeApi, Kube]) -> None:
+    """A portal on the way that answers 200 to everything would make us believe that nothing exists."""
+    api, kube = fake
+    api.on("GET", "/api/v1/pods", ok({"welcome": "please log in"}))
+    with pytest.raises(errors.Rejected, match="no list; is the address that of a Kubernetes API"):
+        await kube.list(PODS)
+
+
 async def test_an_expired_token_says_what_to_renew(fake: tuple[FakeApi, Kube]) -> None:
     api, kube = fake
     api.on("GET", POD_PATH, status(401, "Unauthorized"))
@@ -207,6 +225,19 @@ async def test_a_refused_secret_does_not_show_its_values(fake: tuple[FakeApi, Ku
     api.on("PATCH", path, status(422, "Invalid", 'Secret "key" is invalid: "hunter2"', causes=causes))
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key", "namespace": "shop"}}
     with pytest.raises(errors.Rejected, match=r"data\[password\]") as caught:
+        await kube.apply(secret, manager="meshflow")
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_a_refused_secret_keeps_its_values_also_where_no_status_comes_back(
+    fake: tuple[FakeApi, Kube],
+) -> None:
+    api, kube = fake
+    from aiohttp import web
+
+    api.on("PATCH", "/api/v1/namespaces/shop/secrets/key", web.Response(status=400, text="cannot read hunter2"))
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key", "namespace": "shop"}}
+    with pytest.raises(errors.Rejected) as caught:
         await kube.apply(secret, manager="meshflow")
     assert "hunter2" not in str(caught.value)
 

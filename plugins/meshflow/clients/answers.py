@@ -53,7 +53,16 @@ def event(line: bytes, kind: Kind, subject: Subject) -> Event:
     return Event(event["type"], {"apiVersion": kind.api_version, "kind": kind.kind, **obj})
 
 
+def listed(body: bytes) -> Obj:
+    """A list. Rejected without `items`: taken for an empty one, it would say that nothing exists."""
+    listing = decoded(body)
+    if "items" not in listing:
+        raise Rejected("the server's answer is no list; is the address that of a Kubernetes API?", status=200)
+    return listing
+
+
 def decoded(body: bytes) -> Obj:
+    """A JSON object. Rejected for anything else."""
     try:
         decoded = json.loads(body)
     except ValueError as error:

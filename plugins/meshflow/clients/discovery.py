@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from meshflow.clients import answers
 from meshflow.clients.statuses import Subject
 from meshflow.clients.transport import Request, Transport
 from meshflow.objects.kinds import Kind
@@ -20,7 +20,7 @@ async def kinds(transport: Transport, subject: Callable[[str, Kind], Subject]) -
     for path in ("/api", "/apis"):
         request = Request("GET", path, subject("discover", _DISCOVERY), headers={"Accept": _ACCEPT})
         answer = await transport.send(request)
-        for group in json.loads(answer.body).get("items", ()):
+        for group in answers.decoded(answer.body).get("items") or ():
             found += _of_group(group)
     return found
 

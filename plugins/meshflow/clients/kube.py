@@ -94,8 +94,8 @@ class Kube:
         while True:
             params = {**selectors, "limit": str(page) if page else "", "continue": token}
             answer = await self._transport.send(Request("GET", kind.path(namespace), subject, params=_params(params)))
-            listing = answers.decoded(answer.body)
-            for item in listing.get("items") or ():
+            listing = answers.listed(answer.body)
+            for item in listing["items"] or ():
                 items.append({"apiVersion": kind.api_version, "kind": kind.kind, **item})
             metadata = listing.get("metadata", {})
             token = metadata.get("continue") or ""

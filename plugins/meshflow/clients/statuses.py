@@ -45,6 +45,9 @@ class Subject(NamedTuple):
 
 _MANAGER = re.compile(r'conflict with "(?P<manager>[^"]*)"')
 _ACCOUNT = re.compile(r'User "(?P<user>[^"]+)" cannot ')
+_LOST_RACE = "the object has been modified; please apply your changes to the latest version"
+"""We never send a resourceVersion: the server gave up a race of its own between its read and its write."""
+
 _BAD_OBJECT = (
     # The server answers 500 to an apply whose object does not fit the schema: our fault, not its trouble.
     "failed to create typed patch object",
@@ -58,6 +61,7 @@ def error_of(status: int, body: bytes, subject: Subject, *, retry_after: float |
     answer = _decode(body)
     message = _message(answer, body, subject)
     detail = f"{subject.cluster}: cannot {subject}: {message}"
+    said = str(answer.get("message"))  # may quote values of a Secret: looked at, not shown
     match status:
         case 401:
             return Unauthorized(
@@ -68,11 +72,13 @@ def error_of(status: int, body: bytes, subject: Subject, *, retry_after: float |
             return _forbidden(answer, subject, message, detail)
         case 404:
             return NotFound(detail)
+        case 409 if _LOST_RACE in said:
+            return ServerBusy(f"{detail} (HTTP 409)", status=status)
         case 409:
             return _conflict(answer, detail)
         case 410:
             return Expired(detail)
-        case _ if status == 500 and any(text in message for text in _BAD_OBJECT):
+        case _ if status == 500 and any(text in said for text in _BAD_OBJECT):
             return Rejected(f"{detail}. Correct the object", status=status)
         case _ if status == 429 or status >= 500:
             return ServerBusy(f"{detail} (HTTP {status})", status=status, retry_after=retry_after)
@@ -122,7 +128,7 @@ def _causes(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _message(answer: Mapping[str, Any], body: bytes, subject: Subject) -> str:
     """The server's words on one line. Those about a Secret may quote its values, so only the field names are kept."""
-    if subject.resource == "secrets" and answer:
+    if subject.resource == "secrets":
         fields = ", ".join(f"{cause.get('field', '?')}: {cause.get('reason', '?')}" for cause in _causes(answer))
         return fields or str(answer.get("reason") or "refused")
     text = answer.get("message") or body.decode("utf-8", "replace") or "no message"
