@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +78,85 @@ async def test_without_verification_a_strange_certificate_is_accepted(
     config = kubeconfig(sandbox)
     del config["clusters"][0]["cluster"]["certificate-authority-data"]
     assert await answers(connect(monkeypatch, kube_config=config, disable_verify_ssl=True))
-    with pytest.raises(errors.Unreachable, match="certificate"):
+    with pytest.raises(errors.Untrusted, match="certificate"):
         await answers(connect(monkeypatch, kube_config=config))
+
+
+async def test_in_a_connection_written_as_a_uri_false_is_no_yes(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extras = {"in_cluster": "False", "disable_verify_ssl": "false", "kube_config_path": str(sandbox.kubeconfig)}
+    assert await answers(connect(monkeypatch, **extras))
+
+
+@pytest.mark.parametrize("field", ["certificate-authority-data", "client-certificate-data"])
+async def test_a_certificate_that_is_none_is_a_sentence(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    """OpenSSL's own words are `[X509] PEM lib`, and Airflow would try again three times."""
+    config = kubeconfig(sandbox)
+    nonsense = base64.b64encode(b"-----BEGIN CERTIFICATE-----\nhunter2\n-----END CERTIFICATE-----").decode()
+    where = config["clusters"][0]["cluster"] if field.startswith("certificate") else config["users"][0]["user"]
+    where |= {field: nonsense, **({"client-key-data": nonsense} if field.startswith("client") else {})}
+    with pytest.raises(errors.InvalidInput, match="its certificates cannot be used") as failure:
+        await answers(connect(monkeypatch, kube_config=config))
+    assert "hunter2" not in str(failure.value)
+
+
+def with_login(sandbox: Sandbox, command: list[str]) -> dict[str, Any]:
+    """A kubeconfig that logs in by a command, as those of the clouds do."""
+    config = kubeconfig(sandbox)
+    run = {"apiVersion": "client.authentication.k8s.io/v1", "command": command[0], "args": command[1:]}
+    config["users"][0]["user"] = {"exec": run}
+    return config
+
+
+async def test_a_login_by_command(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = kubeconfig(sandbox)["users"][0]["user"]["token"]
+    said = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {"token": token, "expirationTimestamp": "2000-01-01T00:00:00Z"},
+    }
+    hook = connect(monkeypatch, kube_config=with_login(sandbox, ["/bin/echo", json.dumps(said)]))
+    await answers_list(hook)
+
+
+async def test_a_login_command_that_is_not_installed_is_named(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = connect(monkeypatch, kube_config=with_login(sandbox, ["no-such-authenticator"]))
+    with pytest.raises(errors.InvalidInput, match="no-such-authenticator"):
+        await answers(hook)
+
+
+async def test_a_login_command_that_hangs_is_not_waited_for_for_ever(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hanging(*_: Any, **__: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("kubernetes_asyncio.config.exec_provider.ExecProvider.run", hanging)
+    monkeypatch.setattr("meshflow.hooks.cluster.LOGIN_SECONDS", 0.01)
+    hook = connect(monkeypatch, kube_config=with_login(sandbox, ["login"]))
+    with pytest.raises(errors.Unreachable, match="login command of the kubeconfig did not end"):
+        await answers(hook)
+
+
+def test_a_process_that_stops_with_a_client_open_says_nothing(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a triggerer does: it complained `aclose(): asynchronous generator is already running`."""
+    complaints: list[Any] = []
+    hook = connect(monkeypatch, kube_config_path=str(sandbox.kubeconfig))
+    stack = AsyncExitStack()
+
+    async def left_open() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, problem: complaints.append(problem))
+        await (await stack.enter_async_context(hook.kube())).version()
+
+    asyncio.run(left_open())
+    assert not complaints
 
 
 async def test_two_sources_exclude_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
