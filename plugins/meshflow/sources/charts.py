@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from meshflow.declared import ChartSource
+from meshflow.mesh import config
 from meshflow.settings import Mesh
-from meshflow.sources import helm, values
+from meshflow.sources import helm, schema, values
 from meshflow.sources.manifests import Item
 
 
@@ -28,8 +29,16 @@ def archive(mesh: Mesh, source: ChartSource, charts: Charts) -> Path:
 
 
 def given(mesh: Mesh, source: ChartSource) -> values.Values:
-    """The values in the source's files."""
-    return values.read([mesh.manifests / path for path in source.values], root=root(mesh))
+    """The values in the source's files.
+
+    `meshConfig` of Istio's chart is checked here: the chart takes anything, and istiod says nothing of what it skips.
+    """
+    found = values.read([mesh.manifests / path for path in source.values], root=root(mesh))
+    if source.repository == "istio" and source.name == "istiod" and config.known_to(mesh.version_of(source)):
+        written = found.merged.get("meshConfig")
+        for path, problem, value in schema.problems(written, config.MESH_CONFIG, ("meshConfig",)):
+            raise found.error(problem, path, otherwise=source.chart, value=value)
+    return found
 
 
 def objects(mesh: Mesh, source: ChartSource, charts: Charts) -> list[Item]:

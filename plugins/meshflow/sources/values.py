@@ -43,16 +43,16 @@ class Values(NamedTuple):
     merged: dict[str, Any]
     documents: tuple[positions.Document, ...]
 
-    def error(self, problem: str, path: positions.Field, *, otherwise: str) -> InvalidInput:
+    def error(self, problem: str, path: positions.Field, *, otherwise: str, value: object = None) -> InvalidInput:
         """The error at the last file that has the field; `otherwise` is the place where none has."""
         for document in reversed(self.documents):
             if path and path in document.lines:
-                return document.error(problem, path)
+                return document.error(problem, path, value=value)
         for document in reversed(self.documents):
             if path[:-1] in document.lines and len(path) > 1:
-                return document.error(problem, path)
+                return document.error(problem, path, value=value)
         where = self.documents[-1].where() if self.documents else otherwise
-        return InvalidInput(problem, where=where, field=positions.dotted(path) or None)
+        return InvalidInput(problem, where=where, field=positions.dotted(path) or None, value=value)
 
 
 def read(paths: Sequence[Path], *, root: Path) -> Values:
