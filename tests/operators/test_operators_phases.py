@@ -15,9 +15,12 @@ from meshflow import errors
 from meshflow.hooks import store
 from meshflow.operators.apply import Apply
 from meshflow.operators.approve import ApprovePlan
+from meshflow.operators.base import MeshOperator
 from meshflow.operators.permit import Permit
 from meshflow.operators.plan import PlanTask
 from meshflow.operators.render import Render
+from meshflow.operators.restart import Restart
+from meshflow.operators.rollout import SetImage
 from tests.operators.harness import Run, World, deployment
 
 CRD = {
@@ -209,6 +212,39 @@ def test_a_write_that_nobody_approved_is_not_made(world: World) -> None:
     with pytest.raises(errors.Stale, match=rf"not part of the approved plan.*ConfigMap/{world.namespace}/b create"):
         run.execute(apply())
     assert world.version("configmaps", "a") == before
+
+
+def test_what_drifted_after_nobody_had_to_be_asked_is_not_written_unasked(world: World) -> None:
+    world.phase("istio", [world.config("a")])
+    applied(Run("first"))
+    run = planned(Run("second", approve=True))
+    run.execute(ApprovePlan(task_id="approve"))
+    world.cluster.delete(f"/api/v1/namespaces/{world.namespace}/configmaps/a")
+    with pytest.raises(errors.Stale, match="not part of the approved plan"):
+        run.execute(apply())
+    assert world.live("configmaps", "a") is None
+
+
+def test_an_approval_that_was_marked_by_hand_is_none(world: World) -> None:
+    """Marking the task as success in the UI leaves no answer behind: nobody saw the plan."""
+    world.phase("istio", [world.config("a")])
+    with pytest.raises(errors.Permanent, match=r"asks for approval, and approve left none.*Clear approve"):
+        planned(Run(approve=True)).execute(apply())
+    assert world.live("configmaps", "a") is None
+
+
+def test_a_task_that_writes_does_not_in_a_dry_run_however_it_was_reached(world: World) -> None:
+    world.phase("istio", [world.config("a")])
+    with pytest.raises(AirflowSkipException, match="dry run: nothing was written"):
+        planned(Run(dry_run=True)).execute(apply())
+    assert world.live("configmaps", "a") is None
+
+
+@pytest.mark.parametrize("task", [SetImage(task_id="release", service="web"), Restart(task_id="restart")])
+def test_no_other_task_writes_in_a_dry_run_either(task: MeshOperator) -> None:
+    run = Run(dry_run=True)
+    with pytest.raises(AirflowSkipException, match="dry run: nothing was written"):
+        run.execute(task)
 
 
 def test_an_approval_still_counts_for_what_is_left_to_do(world: World) -> None:

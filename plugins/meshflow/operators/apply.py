@@ -10,6 +10,7 @@ from airflow.sdk import Context
 
 from meshflow import errors
 from meshflow.operators import bundles
+from meshflow.operators.approve import APPROVED, NOTHING_TO_APPROVE
 from meshflow.operators.base import MeshOperator
 from meshflow.operators.plan import fingerprint, plan_one, summary
 
@@ -41,6 +42,7 @@ class Apply(MeshOperator):
     """
 
     ui_color = "#cfe8cf"
+    writes = True
 
     def __init__(
         self,
@@ -146,14 +148,23 @@ class Apply(MeshOperator):
         rules = self.mesh.phases.get(bundles.set_name(self.bundle))
         return rules.timeout if rules else self.mesh.services.timeout
 
-    def _approved(self, context: Context) -> bool:
+    def _decision(self, context: Context) -> str:
         answer = context["ti"].xcom_pull(task_ids=self.approve_task) or {}
-        return bool(answer.get("decision") == "approved")
+        return str(answer.get("decision", ""))
+
+    def _approved(self, context: Context) -> bool:
+        return self._decision(context) == APPROVED
 
     def _check_approval(self, context: Context, plan: Plan) -> None:
+        """Where approval is asked for nothing but what was approved may be written; nothing, if nobody had to be."""
         approvable = context["ti"].xcom_pull(task_ids=self.plan_task)["approvable"]
-        if self.bundle not in approvable or not self._approved(context):
+        if self.bundle not in approvable or not (context["params"].get("approve") or self._approved(context)):
             return
+        if self._decision(context) not in (APPROVED, NOTHING_TO_APPROVE):
+            raise errors.Permanent(
+                f"This run asks for approval, and {self.approve_task} left none: it was marked by hand. Clear "
+                f"{self.approve_task} to be asked again."
+            )
         approved = set(approvable[self.bundle])
         results = [context["ti"].xcom_pull(task_ids=task) or {} for task in self.steps]
         ours = {written for result in results for written in result.get("writes", ())}

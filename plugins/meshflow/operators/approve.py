@@ -11,6 +11,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 from meshflow import errors
 from meshflow.operators.base import Reporting
 
+APPROVED, NOTHING_TO_APPROVE = "approved", "nothing to approve"
+
 
 class ApprovePlan(Reporting, ApprovalOperator):
     """Let a plan through: at once, or when a person says so (`approve: true`).
@@ -36,7 +38,7 @@ class ApprovePlan(Reporting, ApprovalOperator):
             return {"decision": "not asked"}
         if not plan["changed"]:
             self.log.info("The plan changes nothing: nobody has to be asked.")
-            return {"decision": "nothing to approve"}
+            return {"decision": NOTHING_TO_APPROVE}
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
@@ -50,4 +52,4 @@ class ApprovePlan(Reporting, ApprovalOperator):
         if decision != self.APPROVE:
             raise errors.Permanent(f"The plan was rejected by {who['name']}; nothing was written.")
         self.log.info("Approved by %s.", who["name"])
-        return {"decision": "approved", "by": who["name"], "at": answer["responded_at"].isoformat()}
+        return {"decision": APPROVED, "by": who["name"], "at": answer["responded_at"].isoformat()}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowSkipException
 
 from meshflow import errors, settings
 
@@ -44,9 +45,13 @@ class Reporting:
 
 
 class MeshOperator(Reporting, BaseOperator):
-    """A task on one cluster. Subclasses write `work`; its result is the task's XCom."""
+    """A task on one cluster. Subclasses write `work`; its result is the task's XCom.
+
+    One that `writes` is skipped in a dry run, also where somebody marked the task before it as done by hand.
+    """
 
     template_fields: Sequence[str] = ("cluster",)
+    writes: ClassVar[bool] = False
 
     def __init__(self, *, cluster: str = "{{ params.cluster }}", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -54,6 +59,8 @@ class MeshOperator(Reporting, BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """What `work` returns."""
+        if self.writes and context["params"].get("dry_run"):
+            raise AirflowSkipException("dry run: nothing was written")
         return self.reporting(context, lambda: self.work(context))
 
     def work(self, context: Context) -> Any:

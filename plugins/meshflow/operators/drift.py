@@ -85,13 +85,12 @@ class Remediate(DriftOperator):
     """
 
     ui_color = "#f5dfe3"
+    writes = True
 
     def work(self, context: Context) -> dict[str, Any]:
         """What was written, by object."""
         if not context["params"].get("remediate"):
             raise AirflowSkipException("remediate is off: nothing was written")
-        if context["params"].get("dry_run"):
-            raise AirflowSkipException("dry run: nothing was written")
         mesh = self.mesh
         written = self.ask(lambda kube: self._repair(kube, mesh, context))
         for reference, action in written.items():

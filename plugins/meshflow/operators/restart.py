@@ -26,6 +26,7 @@ class Restart(MeshOperator):
     """
 
     ui_color = "#cfe8cf"
+    writes = True
 
     def work(self, context: Context) -> dict[str, Any]:
         """From the first batch on."""

@@ -92,6 +92,7 @@ class SetImage(ServiceOperator):
     """
 
     ui_color = "#fbe3d0"
+    writes = True
 
     def __init__(self, *, request_task: str = "request", **kwargs: Any) -> None:
         super().__init__(**kwargs)
