@@ -15,6 +15,17 @@ from meshflow import settings
 Write = Callable[[str, str], Path]
 PackChart = Callable[[Mapping[str, str]], Path]
 
+WIDGETS = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {kind: Widget, plural: widgets, listKind: WidgetList, singular: widget}
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
+"""
+
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:

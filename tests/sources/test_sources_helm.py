@@ -11,7 +11,7 @@ from meshflow import declared, settings
 from meshflow.errors import InvalidInput
 from meshflow.sources import render
 from meshflow.sources.rendered import Rendered
-from tests.sources.conftest import OneChart, PackChart, Write
+from tests.sources.conftest import WIDGETS, OneChart, PackChart, Write
 
 LoadMesh = Callable[..., settings.Mesh]
 
@@ -30,17 +30,7 @@ CONFIG = """
       options: {{ .Values.options | toJson | quote }}
     """
 DEFAULTS = "size: 1\noptions: {}\nserver:\n  replicas: 1\n  image: {repository: x}\n"
-DEFINITION = """
-    apiVersion: apiextensions.k8s.io/v1
-    kind: CustomResourceDefinition
-    metadata: {name: widgets.example.com}
-    spec:
-      group: example.com
-      scope: Namespaced
-      names: {kind: Widget, plural: widgets, listKind: WidgetList, singular: widget}
-      versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
-    status: {conditions: []}
-    """
+DEFINITION = WIDGETS + "status: {conditions: []}\n"
 CHART = {"values.yaml": DEFAULTS, "templates/config.yaml": CONFIG}
 
 

@@ -10,7 +10,7 @@ import pytest
 from meshflow import settings
 from meshflow.errors import InvalidInput
 from meshflow.sources import render
-from tests.sources.conftest import OneChart, Write
+from tests.sources.conftest import WIDGETS, OneChart, Write
 
 LoadMesh = Callable[..., settings.Mesh]
 
@@ -117,21 +117,8 @@ def test_names_with_colons_are_legal_for_roles_only(rendered: Render) -> None:
 
 
 def test_custom_resources_are_known_by_the_definition_in_the_same_set(rendered: Render) -> None:
-    definition = """
-        apiVersion: apiextensions.k8s.io/v1
-        kind: CustomResourceDefinition
-        metadata: {name: widgets.example.com}
-        spec:
-          group: example.com
-          scope: Namespaced
-          names: {kind: Widget, plural: widgets, listKind: WidgetList, singular: widget}
-          versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
-        ---
-        apiVersion: example.com/v1
-        kind: Widget
-        metadata: {name: a, namespace: shop}
-        """
-    assert [str(d.reference) for d in rendered(definition).objects][1] == "Widget/shop/a"
+    widget = "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: a, namespace: shop}\n"
+    assert [str(d.reference) for d in rendered(f"{WIDGETS}---\n{widget}").objects][1] == "Widget/shop/a"
 
 
 def test_a_folder_is_read_in_the_order_of_its_names_without_subfolders(write: Write, load_mesh: LoadMesh) -> None:
