@@ -109,6 +109,24 @@ def test_a_typo_in_a_value_names_file_line_and_field(rendered: Render, values: s
     assert sentence in refusal(rendered, CHART, values)
 
 
+@pytest.mark.parametrize(
+    ("values", "meant"),
+    [("server: {imgae: {}}\n", "image"), ("server: {nodePoort: 80}\n", "nodePort")],
+    ids=["two letters swapped", "only a template knows it"],
+)
+def test_a_key_that_is_nearly_a_known_one_is_a_typo(rendered: Render, values: str, meant: str) -> None:
+    config = CONFIG.replace("size:", "port: {{ .Values.server.nodePort | quote }}\n      size:", 1)
+    sentence = refusal(rendered, {**CHART, "templates/config.yaml": config}, values)
+    assert f"the chart demo 1.0.0 has no such value; did you mean '{meant}'?" in sentence
+
+
+def test_a_key_of_another_map_is_no_sibling(rendered: Render) -> None:
+    """`.Values.dashboards.provider` of one map says nothing of the free keys of another that is called the same."""
+    config = CONFIG.replace("size:", "port: {{ .Values.sidecar.server.provider | quote }}\n      size:", 1)
+    chart = {"values.yaml": DEFAULTS + "sidecar: {server: {}}\n", "templates/config.yaml": config}
+    assert rendered(chart, "server: {my-provider: {}}\n").objects
+
+
 def test_a_typo_passes_a_schema_that_lets_everything_in_but_not_us(rendered: Render) -> None:
     schema = '{"type": "object", "properties": {"size": {"type": "integer"}, "extra": {"type": "string"}}}'
     chart = {**CHART, "values.schema.json": schema}

@@ -25,6 +25,9 @@ ALWAYS = ("global", "tags", "enabled")
 WRAPPED = "_internal_defaults_do_not_set"
 """Under this key Istio's charts keep their defaults; what they mean stands at the top."""
 
+NEAR = 0.75
+"""How much two words have in common, of which one is taken for the other: two letters swapped in a word of four."""
+
 _COMPLAINT = re.compile(r"at '(?P<at>[^']*)': (?P<problem>.+)")
 _EXTRA = re.compile(r"additional properties (?P<names>'[^']+'(?:, '[^']+')*) not allowed")
 
@@ -102,14 +105,18 @@ def complaint(values: Values, message: str, *, chart: str) -> InvalidInput:
 def _misspelt(
     value: Mapping[str, Any], defaults: Mapping[str, Any], known: Known, path: positions.Field
 ) -> Iterator[tuple[positions.Field, str]]:
-    """(path, sibling) of keys that are unknown, and spelt nearly like a sibling that is not set."""
+    """(path, sibling) of keys that are unknown, and spelt nearly like a sibling that is not set.
+
+    Siblings are those of the defaults, and what templates ask for by name (`.Values.service.nodePort`).
+    """
     for name, entry in value.items():
         below = defaults.get(name)
         if isinstance(entry, Mapping) and isinstance(below, Mapping):
             yield from _misspelt(entry, below, known, (*path, name))
         elif path and name not in defaults and not _mentioned(name, known):
-            siblings = [sibling for sibling in defaults if sibling not in value]
-            if near := difflib.get_close_matches(name, siblings, n=1, cutoff=0.8):
+            asked = re.findall(rf"\.Values\.{re.escape('.'.join(map(str, path)))}\.(\w+)", known.texts)
+            siblings = {sibling for sibling in (*defaults, *asked) if sibling not in value}
+            if near := difflib.get_close_matches(name, siblings, n=1, cutoff=NEAR):
                 yield (*path, name), near[0]
 
 
