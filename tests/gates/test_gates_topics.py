@@ -361,6 +361,10 @@ def test_no_canary_is_a_first_installation_and_a_suspended_one_is_not_idle():
     )
 
 
+def test_a_service_that_no_canary_watches_has_none_that_is_busy():
+    says(rollout.canary_idle(None, watched=False), PASS, "no Canary watches")
+
+
 def test_a_release_needs_pods_that_get_a_proxy():
     says(rollout.sidecar_present(SPACE, {}, pods=[pod("a")]), PASS, "istio-injection=enabled")
     says(rollout.sidecar_present(SPACE, {}, pods=[pod("a", None)]), FAIL, "no proxy in a")

@@ -75,6 +75,18 @@ def image(world: World, colour: str) -> str:
     return str(live["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
+def test_a_first_installation_starts_from_the_image_of_the_colour_that_serves(shop: World) -> None:
+    objects = examples.shop(shop.namespace, image=f"{REPOSITORY}:1")
+    for item in objects:
+        if item["kind"] == "Service":
+            item["spec"]["selector"][COLOUR] = "green"
+        elif item["metadata"]["name"] == "shop-green":
+            item["spec"]["template"]["spec"]["containers"][0]["image"] = f"{REPOSITORY}:2"
+    shop.service("shop", objects)
+    pinned, run = push(shop, "2"), Run("first")
+    assert run.execute(AcceptRequest(task_id="request", service="shop", cluster="default"))["pinned"] == pinned
+
+
 def test_a_first_installation_starts_both_colours_from_the_digest(shop: World) -> None:
     assert rollout(Run("first"))["outcome"] == "succeeded"
     assert serving(shop) == "blue"

@@ -202,6 +202,67 @@ def test_what_the_primary_runs_already_is_not_released_again(service: World, pus
     assert release(run) is None
 
 
+def failed_promotion(service: World, push: Push) -> None:
+    """Tag 1 is on the target, and on a primary that never got ready: Flagger left traffic on the canary."""
+    canary = {**CANARY, "metadata": {"name": "watcher", "namespace": service.namespace}}
+    canary["spec"] = {**CANARY["spec"], "service": {"name": "shop", "port": 80}}
+    service.service("web", [deployment("web", service.namespace, image=f"{REPOSITORY}:1"), canary])
+    first = Run("first")
+    request(first)
+    plan(first)
+    apply(first)
+    found = release(first)
+    assert (found["canary"], found["routes"]) == ("watcher", "shop")
+    primary = deployment("web-primary", service.namespace, image=push("1"))
+    service.cluster.create(f"/apis/apps/v1/namespaces/{service.namespace}/deployments", primary)
+    path = f"/apis/flagger.app/v1beta1/namespaces/{service.namespace}/canaries/watcher/status"
+    status = {"phase": "Failed", "lastAppliedSpec": "a", "canaryWeight": 100, "failedChecks": 0, "iterations": 0}
+    service.cluster.merge(path, {"status": status}, manager="flagger")
+    parts = [("primary", 0), ("canary", 100)]
+    route = [{"destination": {"host": f"shop-{side}"}, "weight": weight} for side, weight in parts]
+    virtual_service = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "shop", "namespace": service.namespace},
+        "spec": {"hosts": ["shop"], "http": [{"route": route}]},
+    }
+    service.cluster.create(
+        f"/apis/networking.istio.io/v1/namespaces/{service.namespace}/virtualservices", virtual_service
+    )
+
+
+def test_a_run_that_releases_nothing_is_not_green_while_traffic_is_on_the_canary(service: World, push: Push) -> None:
+    failed_promotion(service, push)
+    run = Run("second")
+    request(run)
+    assert release(run) is None
+    with pytest.raises(errors.Permanent, match=r"failed_on_canary: web: nothing was released now.*100% canary"):
+        follow(run)
+    assert run.xcoms["follow", "outcome"]["outcome"] == "failed_on_canary"
+
+
+def test_what_a_failed_promotion_left_on_the_primary_is_released_again(service: World, push: Push) -> None:
+    failed_promotion(service, push)
+    run = Run("second", image="1")
+    request(run)
+    assert release(run)["release"]["release_id"] == "second"
+
+
+def test_an_image_that_somebody_changed_meanwhile_is_no_success(service: World, push: Push) -> None:
+    rollout(Run("first"))
+    push("2")
+    run = Run("second", image="2")
+    request(run)
+    plan(run)
+    apply(run)
+    release(run)
+    path = f"/apis/apps/v1/namespaces/{service.namespace}/deployments/web"
+    patch = {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": f"{REPOSITORY}:hotfix"}]}}}}
+    service.cluster.merge(path, patch, manager="kubectl-edit")
+    with pytest.raises(errors.Permanent, match="superseded: web: the workload runs another image"):
+        follow(run)
+
+
 def test_the_canary_before_the_first_write_is_remembered_for_a_retry(service: World, push: Push) -> None:
     canary = {**CANARY, "metadata": {"name": "web", "namespace": service.namespace}}
     service.service("web", [deployment("web", service.namespace, image=f"{REPOSITORY}:1"), canary])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,11 +12,14 @@ from airflow.sdk.exceptions import TaskDeferred
 from meshflow import errors
 from meshflow.gates import rollout
 from meshflow.gates.model import Result, Verdict, Verdicts
+from meshflow.objects.reference import Reference
+from meshflow.operators import ways
 from meshflow.release import record
 from meshflow.sensors.rollout import Preflight
 from tests.operators.harness import Run
 
 GOOD, BAD = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
+WORKLOAD = Reference("apps", "Deployment", "weather", "web-server")
 HEALTHY = Verdicts.of(Verdict("istio.available", Result.PASS, "istiod is available"))
 
 
@@ -29,6 +33,7 @@ def asked(tmp_path, monkeypatch) -> list[str]:
         return HEALTHY
 
     monkeypatch.setattr(Preflight, "ask", ask)
+    monkeypatch.setattr(ways, "of", lambda mesh, service: SimpleNamespace(canary="shop", workloads=(WORKLOAD,)))
     monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
     monkeypatch.setenv("MESHFLOW_HOME", str(tmp_path))
     for number, (digest, outcome) in enumerate([(GOOD, "succeeded"), (BAD, "rolled_back")]):
@@ -88,8 +93,10 @@ def test_what_the_cluster_says_is_waited_for_with_the_requests_own_gates_kept(as
     busy = Verdicts.of(Verdict("rollout.canary_idle", Result.FAIL, "the Canary is busy"))
     monkeypatch.setattr(Preflight, "ask", lambda self, question: busy)
     run, execute = preflight(GOOD)
-    with pytest.raises(TaskDeferred):
+    with pytest.raises(TaskDeferred) as deferred:
         execute()
+    options = deferred.value.trigger.options  # the names are those of the manifests, not the service's
+    assert (options["canary"], options["workloads"]) == ("shop", [list(WORKLOAD)])
     task = Preflight(task_id="preflight", service="web", cluster="default")
     verdicts = task.resume(run.context(task), {"verdicts": HEALTHY.to_json()})
     assert [item["gate"] for item in verdicts] == ["rollout.digest", "rollout.quarantine", "istio.available"]
@@ -118,4 +125,4 @@ def test_superseding_is_asked_for_by_a_param(asked, asked_for) -> None:
     run.xcoms["request", "return_value"] = {"pinned": None}
     task = Preflight(task_id="preflight", service="web", cluster="default")
     run.execute(task)
-    assert task.options == {"service": "web", "supersede": asked_for}
+    assert (task.options["service"], task.options["supersede"]) == ("web", asked_for)

@@ -37,6 +37,7 @@ class Scene:
             release=RELEASE.to_json(),
             canary_name="web",
             target="web",
+            routes="shop",
         )
         made._log = SimpleNamespace(info=lambda text, *values: self.said.append(text % values))  # type: ignore[assignment]
         return made
@@ -73,7 +74,7 @@ def test_it_looks_at_the_canary_its_route_both_deployments_and_the_events(scene:
         ("Deployment", "web"),
         ("Deployment", "web-primary"),
         ("Event", "*"),
-        ("VirtualService", "web"),
+        ("VirtualService", "shop"),
     ]
 
 
@@ -128,7 +129,7 @@ def test_what_it_waits_with_survives_the_database_and_holds_no_secret(scene: Sce
     assert path == "meshflow.triggers.rollout.RolloutTrigger"
     again = RolloutTrigger(**json.loads(json.dumps(kwargs)))
     assert again.serialize() == (path, kwargs)
-    assert set(kwargs) == {"cluster", "deadline", "release", "canary_name", "target"}
+    assert set(kwargs) == {"cluster", "deadline", "release", "canary_name", "target", "routes"}
     assert Release.from_json(kwargs["release"]) == RELEASE
 
 

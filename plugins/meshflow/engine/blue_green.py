@@ -28,10 +28,11 @@ AT_ONCE = frozenset({Verb.PREPARE, Verb.SWITCH, Verb.SWITCH_BACK})
 
 
 class Pair(NamedTuple):
-    """The objects of such a service: its Service, and the workload of each colour."""
+    """The objects of such a service: its Service, the workload of each colour, and the one that serves first."""
 
     service: Reference
     workloads: Mapping[str, Workload]
+    first: str  # as the manifest's selector says
 
 
 def pair(service: str, objects: Sequence[Desired]) -> Pair:
@@ -44,7 +45,8 @@ def pair(service: str, objects: Sequence[Desired]) -> Pair:
             where=services[0].origin if services else f"services/{service}",
             way_out=f"Keep one Service that selects by {COLOUR}, and one Deployment for each of {', '.join(COLOURS)}",
         )
-    return Pair(services[0].reference, {colour: _workload(items[0]) for colour, items in found.items()})
+    workloads = {colour: _workload(items[0]) for colour, items in found.items()}
+    return Pair(services[0].reference, workloads, str(rules.active(services[0].obj)))
 
 
 async def begin(kube: Kube, two: Pair, pinned: str, *, release_id: str, deadline: datetime) -> Release | None:
@@ -157,7 +159,7 @@ def _of_colour(objects: Sequence[Desired], colour: str) -> list[Desired]:
 
 def _workload(item: Desired) -> Workload:
     container = item.obj["spec"]["template"]["spec"]["containers"][0]
-    return Workload(item.reference, container["name"], container["image"], None)
+    return Workload(item.reference, container["name"], container["image"])
 
 
 def _colour(deployment: Obj) -> str:

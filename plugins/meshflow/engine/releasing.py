@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from meshflow import errors
 from meshflow.clients.kube import Kube
 from meshflow.engine.planner import MANAGER as MESHFLOW
+from meshflow.mesh import observation
 from meshflow.mesh.observation import RELEASE_ID
 from meshflow.objects.parsing import Desired
 from meshflow.objects.reference import Obj, Reference
@@ -29,7 +30,8 @@ class Workload(NamedTuple):
     reference: Reference
     container: str
     image: str  # as the manifest has it
-    canary: str | None  # name of the Canary that watches it, None without one
+    canary: str | None = None  # name of the Canary that watches it, None without one
+    routes: str | None = None  # name of the VirtualService that Flagger makes for that
 
 
 def workload(service: str, objects: Sequence[Desired]) -> Workload:
@@ -51,9 +53,10 @@ def workload(service: str, objects: Sequence[Desired]) -> Workload:
             way_out="Keep one Deployment or StatefulSet in the folder, or name it in the Canary's targetRef",
         )
     container = found[0].obj["spec"]["template"]["spec"]["containers"][0]
-    return Workload(
-        found[0].reference, container["name"], container["image"], canary["metadata"]["name"] if canary else None
-    )
+    plain = Workload(found[0].reference, container["name"], container["image"])
+    if canary is None:
+        return plain
+    return plain._replace(canary=canary["metadata"]["name"], routes=observation.names(canary).service)
 
 
 def released_image(live: Obj | None, container: str) -> str | None:

@@ -26,12 +26,14 @@ REPLACEABLE = frozenset({State.ASKING, State.ANALYSING})
 """What a later release may take the place of: Flagger then begins again, with all traffic on the primary."""
 
 
-def canary_idle(canary: Obj | None, *, supersede: bool = False) -> Verdict:
+def canary_idle(canary: Obj | None, *, watched: bool = True, supersede: bool = False) -> Verdict:
     """Whether no other rollout of the service runs. No Canary at all is right before the first installation.
 
-    `supersede` lets the release take the place of an analysis; never of a promotion, during which Flagger looks at no
-    new revision.
+    `watched` says whether its manifests have one. `supersede` lets the release take the place of an analysis; never of
+    a promotion, during which Flagger looks at no new revision.
     """
+    if not watched:
+        return Verdict(IDLE, Result.PASS, "no Canary watches the service", {"phase": "none"})
     if canary is None:
         return Verdict(IDLE, Result.PASS, "there is no Canary yet: this is a first installation", {"phase": "none"})
     phase = str((canary.get("status") or {}).get("phase", ""))

@@ -121,13 +121,15 @@ def decide(observation: Observation, *, release: Release, now: datetime) -> Deci
     if serving == release.colour:
         return _after_the_switch(observation, release=release, late=late)
     if not runs(deployment, release.image):
-        return _or_back(Verb.PREPARE, f"{release.colour} gets {release.image}", late=late)
+        return _or_back(Verb.PREPARE, f"{release.colour} gets {release.image}", serving=serving, late=late)
     state = readiness(deployment)
     if state.failed:
         return Decision(None, Outcome.ROLLED_BACK, f"{release.colour}: {state.message}; {serving} serves as before")
     if not state.ready:
-        return _or_back(Verb.WAIT, f"{release.colour}: {state.message}", late=late)
-    return _or_back(Verb.SWITCH, f"{release.colour} is ready: the Service switches from {serving}", late=late)
+        return _or_back(Verb.WAIT, f"{release.colour}: {state.message}", serving=serving, late=late)
+    return _or_back(
+        Verb.SWITCH, f"{release.colour} is ready: the Service switches from {serving}", serving=serving, late=late
+    )
 
 
 def runs(deployment: Obj, image: str) -> bool:
@@ -164,10 +166,10 @@ def _after_the_switch(observation: Observation, *, release: Release, late: bool)
     return Decision(Verb.SWITCH_BACK if late else Verb.VERIFY, None, message)
 
 
-def _or_back(verb: Verb, message: str, *, late: bool) -> Decision:
-    """The verb, or, past the deadline, the end: users were served by the other colour all the time."""
+def _or_back(verb: Verb, message: str, *, serving: str, late: bool) -> Decision:
+    """The verb, or, past the deadline, the end: the other colour serves, still or again."""
     if late:
-        return Decision(None, Outcome.ROLLED_BACK, f"{message}; its time is over, and nothing was switched")
+        return Decision(None, Outcome.ROLLED_BACK, f"{message}; its time is over, and {serving} serves")
     return Decision(verb, None, message)
 
 

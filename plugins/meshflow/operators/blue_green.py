@@ -22,6 +22,7 @@ from meshflow.triggers.health import HealthTrigger
 if TYPE_CHECKING:
     from meshflow.clients.kube import Kube
     from meshflow.objects.parsing import Desired
+    from meshflow.objects.reference import Reference
     from meshflow.settings import Mesh
     from meshflow.triggers.cluster import ClusterTrigger
 
@@ -39,7 +40,11 @@ class BlueGreen(Way):
     @property
     def image(self) -> str:
         """Of the colour that a first installation serves."""
-        return next(iter(self.pair.workloads.values())).image
+        return self.pair.workloads[self.pair.first].image
+
+    @property
+    def workloads(self) -> tuple[Reference, ...]:
+        return tuple(workload.reference for workload in self.pair.workloads.values())
 
     async def look(self, kube: Kube) -> Live:
         seen = await blue_green.observe(kube, self.pair)
@@ -70,8 +75,7 @@ class BlueGreen(Way):
             idle = self.pair.workloads[release.colour].reference
             left = max(release.deadline - timezone.utcnow(), timedelta())
             return HealthTrigger.within(left, cluster=cluster, references=[idle])
-        both = [workload.reference for workload in self.pair.workloads.values()]
-        return HealthTrigger.within(wait, cluster=cluster, references=[*both, self.pair.service])
+        return HealthTrigger.within(wait, cluster=cluster, references=[*self.workloads, self.pair.service])
 
     def conclude(self, event: Mapping[str, Any], found: Found | None, *, ask: Ask, say: Say) -> dict[str, Any]:
         """Switch and verify. Where the idle colour did not become healthy nothing is switched: users saw nothing."""

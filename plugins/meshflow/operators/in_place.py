@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import timezone
 
-from meshflow.engine import releasing
+from meshflow.engine import releasing, waiting
+from meshflow.mesh import rolling
 from meshflow.mesh.canary import Release, before
+from meshflow.mesh.observation import State, state_of
 from meshflow.objects.reference import Obj, Reference
 from meshflow.operators import bundles
 from meshflow.operators.ways import Ask, Found, Live, Order, Say, Way, by_health
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from meshflow.settings import Mesh
     from meshflow.triggers.cluster import ClusterTrigger
 
+SETTLE = 30.0  # seconds that a workload which a watch saw healthy may take to be so when it is asked
 BEFORE = "before"
 """Note of the first try: the Canary's status before our write, which a retry could not see any more."""
 
@@ -37,6 +40,16 @@ class InPlace(Way):
     def image(self) -> str:
         return self.target.image
 
+    @property
+    def canary(self) -> str | None:
+        return self.target.canary
+
+    @property
+    def workloads(self) -> tuple[Reference, ...]:
+        """The target, and under a Canary the primary, which serves."""
+        target = self.target.reference
+        return (target, target._replace(name=f"{target.name}-primary")) if self.canary else (target,)
+
     async def look(self, kube: Kube) -> Live:
         live, canary = await self._live(kube)
         return Live(live is not None, releasing.released_image(live, self.target.container), {**before(canary)})
@@ -50,7 +63,7 @@ class InPlace(Way):
     async def release(self, kube: Kube, order: Order) -> dict[str, Any] | None:
         """Set the image as `meshflow-release`, and see to it that nobody else owns it afterwards."""
         live, canary = await self._live(kube)
-        if order.installed and await self._runs_already(kube, live, order.pinned):
+        if order.installed and await self._runs_already(kube, live, canary, order.pinned):
             return None
         seen = self._before(order, canary)
         written = await releasing.set_image(kube, self.target, order.pinned, release_id=order.release_id)
@@ -67,7 +80,12 @@ class InPlace(Way):
             generation=int(written["metadata"].get("generation", 0)),
             **seen,
         )
-        return {"release": release.to_json(), "canary": self.target.canary, "target": self.target.reference.name}
+        return {
+            "release": release.to_json(),
+            "canary": self.target.canary,
+            "target": self.target.reference.name,
+            "routes": self.target.routes,
+        }
 
     def trigger(self, found: Found | None, *, cluster: str, wait: timedelta) -> ClusterTrigger:
         if found and found["canary"]:
@@ -77,11 +95,26 @@ class InPlace(Way):
                 release=Release.from_json(found["release"]),
                 canary_name=found["canary"],
                 target=found["target"],
+                routes=found["routes"],
             )
-        return HealthTrigger.within(wait, cluster=cluster, references=[self.target.reference])
+        return HealthTrigger.within(wait, cluster=cluster, references=self.workloads)
 
     def conclude(self, event: Mapping[str, Any], found: Found | None, *, ask: Ask, say: Say) -> dict[str, Any]:
-        return dict(event) if "outcome" in event else by_health(event, found, service=self.service, ask=ask)
+        """What Flagger's rollout came to; without one, what the objects show beyond their health."""
+        if "outcome" in event:
+            return dict(event)
+        healthy = by_health(event, found, service=self.service, ask=ask)
+        return ask(lambda kube: self._beyond_health(kube, found)) or healthy
+
+    async def _beyond_health(self, kube: Kube, found: Found | None) -> dict[str, Any] | None:
+        if found:
+            await waiting.for_health(kube, self.workloads, seconds=SETTLE)  # the trigger's watch may have been behind
+            live = await kube.get(self.target.reference)
+            return rolling.ended(live, image=found["release"]["image"], service=self.service)
+        if self.target.routes is None:
+            return None
+        routes = Reference("networking.istio.io", "VirtualService", self.target.reference.namespace, self.target.routes)
+        return rolling.astray(await kube.get(routes), routes=self.target.routes, service=self.service)
 
     async def _live(self, kube: Kube) -> tuple[Obj | None, Obj | None]:
         """The workload and its Canary as they are now."""
@@ -91,12 +124,17 @@ class InPlace(Way):
         namespace = self.target.reference.namespace
         return live, await kube.get(Reference("flagger.app", "Canary", namespace, self.target.canary))
 
-    async def _runs_already(self, kube: Kube, live: Obj | None, pinned: str) -> bool:
-        """Whether what serves the traffic runs the digest: the primary, or the workload itself without a Canary."""
+    async def _runs_already(self, kube: Kube, live: Obj | None, canary: Obj | None, pinned: str) -> bool:
+        """Whether what serves the traffic runs the digest: the primary, or the workload itself without a Canary.
+
+        A primary that got it in a promotion that failed does not.
+        """
         if live is None or releasing.released_image(live, self.target.container) != pinned:
             return False
         if self.target.canary is None:
             return True
+        if state_of(canary) is State.FAILED:
+            return False
         primary = await kube.get(self.target.reference._replace(name=f"{self.target.reference.name}-primary"))
         containers = primary["spec"]["template"]["spec"]["containers"] if primary else []
         return any(item["name"] == self.target.container and item["image"] == pinned for item in containers)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 if TYPE_CHECKING:
     from meshflow.clients.kube import Kube
     from meshflow.objects.parsing import Desired
+    from meshflow.objects.reference import Reference
     from meshflow.settings import Mesh
     from meshflow.triggers.cluster import ClusterTrigger
 
@@ -68,6 +69,16 @@ class Way(ABC):
     @abstractmethod
     def image(self) -> str:
         """The image that the manifests carry: what a first installation starts from."""
+
+    @property
+    @abstractmethod
+    def workloads(self) -> tuple[Reference, ...]:
+        """The workloads that run it."""
+
+    @property
+    def canary(self) -> str | None:
+        """The name of the Canary that watches it, None without one."""
+        return None
 
     @abstractmethod
     async def look(self, kube: Kube) -> Live:

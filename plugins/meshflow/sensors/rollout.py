@@ -28,10 +28,18 @@ class Preflight(GateSensor):
 
     def work(self, context: Context) -> list[dict[str, Any]]:
         """The request's own gates, then a round of the cluster's."""
+        self._know_the_way(context)
         if not all(verdict.passed for verdict in self._of_request(context)):
             return self._conclude(context, Verdicts())
-        self.options["supersede"] = bool(context["params"].get("supersede"))
         return super().work(context)
+
+    def _know_the_way(self, context: Context) -> None:
+        """What runs the service, by its manifests, and what stands in the way of a release there."""
+        from meshflow.operators import ways
+
+        way = ways.of(self.mesh, self.service)
+        self.options["supersede"] = bool(context["params"].get("supersede"))
+        self.options |= {"canary": way.canary, "workloads": [list(reference) for reference in way.workloads]}
 
     def _in_dry_run(self, context: Context) -> list[dict[str, Any]]:
         """What stands against the release now, said and not waited for."""

@@ -24,17 +24,19 @@ class RolloutTrigger(ClusterTrigger):
     """
 
     def __init__(
-        self, *, cluster: str, deadline: str, release: Mapping[str, Any], canary_name: str, target: str
+        self, *, cluster: str, deadline: str, release: Mapping[str, Any], canary_name: str, target: str, routes: str
     ) -> None:
         super().__init__(cluster=cluster, deadline=deadline)
         self.release = dict(release)
-        self.canary_name, self.target = canary_name, target
+        self.canary_name, self.target, self.routes = canary_name, target, routes
         self._timeline: tuple[timeline.Step, ...] = ()
         self._logged: set[str] = set()
         self._said = ""
 
     @classmethod
-    def within(cls, wait: timedelta, *, cluster: str, release: canary.Release, canary_name: str, target: str) -> Self:
+    def within(
+        cls, wait: timedelta, *, cluster: str, release: canary.Release, canary_name: str, target: str, routes: str
+    ) -> Self:
         """A trigger that gives the rollout up `wait` from now."""
         return cls(
             cluster=cluster,
@@ -42,6 +44,7 @@ class RolloutTrigger(ClusterTrigger):
             release=release.to_json(),
             canary_name=canary_name,
             target=target,
+            routes=routes,
         )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -53,6 +56,7 @@ class RolloutTrigger(ClusterTrigger):
                 "release": self.release,
                 "canary_name": self.canary_name,
                 "target": self.target,
+                "routes": self.routes,
             },
         )
 
@@ -67,7 +71,7 @@ class RolloutTrigger(ClusterTrigger):
         """The Canary, its VirtualService, the target and the primary."""
         return (
             Reference("flagger.app", "Canary", self.namespace, self.canary_name),
-            Reference("networking.istio.io", "VirtualService", self.namespace, str(self.release["service"])),
+            Reference("networking.istio.io", "VirtualService", self.namespace, self.routes),
             Reference("apps", "Deployment", self.namespace, self.target),
             Reference("apps", "Deployment", self.namespace, f"{self.target}-primary"),
         )

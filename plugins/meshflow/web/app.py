@@ -87,10 +87,15 @@ def _phase(mesh: settings.Mesh, service: str) -> str:
     """On the first cluster of mesh.yaml: the one that pushes are rolled out on."""
     from meshflow.hooks.cluster import ClusterHook
     from meshflow.objects.reference import Reference
+    from meshflow.operators import ways
+
+    name = ways.of(mesh, service).canary
+    if name is None:
+        return ""
 
     async def asked() -> str:
         async with ClusterHook(next(iter(mesh.clusters))).kube() as kube:
-            canary = await kube.get(Reference("flagger.app", "Canary", mesh.service(service).namespace, service))
+            canary = await kube.get(Reference("flagger.app", "Canary", mesh.service(service).namespace, name))
         return str(((canary or {}).get("status") or {}).get("phase", ""))
 
     return asyncio.run(asked())
