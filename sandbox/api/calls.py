@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.api.errors import Cause, Why, bad_request, invalid_options
+from sandbox.api.errors import bad_request, invalid_options
+from sandbox.schema.errors import FieldError, Reason
 
 Obj = dict[str, Any]
 Query = Mapping[str, str]
@@ -62,14 +63,14 @@ def write_call(
     causes = [*_dry_run(query)]
     validation = query.get("fieldValidation") or "Warn"
     if validation not in VALIDATION:
-        causes.append(Cause(Why.NOT_SUPPORTED, "fieldValidation", unsupported(validation, VALIDATION)))
+        causes.append(FieldError(Reason.NOT_SUPPORTED, "fieldValidation", unsupported(validation, VALIDATION)))
     manager = query.get("fieldManager", "")
     if apply and not manager:
-        causes.append(Cause(Why.REQUIRED, "fieldManager", "Required value: is required for apply patch"))
+        causes.append(FieldError(Reason.REQUIRED, "fieldManager", "Required value: is required for apply patch"))
     if len(manager) > 128:
-        causes.append(Cause(Why.TOO_LONG, "fieldManager", "Too long: may not be more than 128 bytes"))
+        causes.append(FieldError(Reason.TOO_LONG, "fieldManager", "Too long: may not be more than 128 bytes"))
     if patch and not apply and "force" in query:
-        causes.append(Cause(Why.FORBIDDEN, "force", "Forbidden: may not be specified for non-apply patch"))
+        causes.append(FieldError(Reason.FORBIDDEN, "force", "Forbidden: may not be specified for non-apply patch"))
     if causes:
         raise invalid_options(kind, causes)
     return Call(
@@ -118,10 +119,10 @@ def deletion(body: Obj, query: Query) -> tuple[Deletion, bool]:
     causes = [*_dry_run(merged)]
     if found.propagation and found.propagation not in PROPAGATION:
         text = unsupported(found.propagation, ("Foreground", "Background", "Orphan", "nil"))
-        causes.append(Cause(Why.NOT_SUPPORTED, "propagationPolicy", text))
+        causes.append(FieldError(Reason.NOT_SUPPORTED, "propagationPolicy", text))
     if found.propagation and orphan is not None:
         text = "Invalid value: orphanDependents and deletionPropagation cannot be both set"
-        causes.append(Cause(Why.INVALID, "propagationPolicy", text))
+        causes.append(FieldError(Reason.INVALID, "propagationPolicy", text))
     if causes:
         raise invalid_options("DeleteOptions", causes)
     if orphan is not None:
@@ -129,8 +130,8 @@ def deletion(body: Obj, query: Query) -> tuple[Deletion, bool]:
     return found, bool(merged.get("dryRun"))
 
 
-def _dry_run(query: Query) -> list[Cause]:
+def _dry_run(query: Query) -> list[FieldError]:
     value = query.get("dryRun", "")
     if value in ("", "All"):
         return []
-    return [Cause(Why.NOT_SUPPORTED, "dryRun", unsupported(value, ("All",)))]
+    return [FieldError(Reason.NOT_SUPPORTED, "dryRun", unsupported(value, ("All",)))]

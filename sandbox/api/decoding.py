@@ -7,10 +7,10 @@ wrong type is 400 in a body and 422 in what a patch makes.
 from typing import TYPE_CHECKING, Any
 
 from sandbox.api.calls import Call
-from sandbox.api.errors import ApiError, Cause, Why, bad_request, invalid
+from sandbox.api.errors import ApiError, bad_request, invalid
 from sandbox.api.resources import Resource
 from sandbox.schema import decode, defaults
-from sandbox.schema.errors import SchemaError, StrictFailure, WrongType
+from sandbox.schema.errors import FieldError, Reason, SchemaError, StrictFailure, WrongType
 
 if TYPE_CHECKING:
     from sandbox.api.server import Server
@@ -52,7 +52,7 @@ def _decoded(
 
 def _unfit(resource: Resource, value: Obj, error: SchemaError) -> ApiError:
     name = value["metadata"].get("name", "")
-    return invalid(resource, name, [Cause(Why.INVALID, "patch", f"Invalid value: {error.message}")])
+    return invalid(resource, name, [FieldError(Reason.INVALID, "patch", f"Invalid value: {error.message}")])
 
 
 def _typed(resource: Resource, value: Any) -> Obj:

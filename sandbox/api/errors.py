@@ -8,39 +8,11 @@ Trap: `details.kind` is the plural for NotFound, AlreadyExists and Conflict, and
 """
 
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
+from sandbox.schema.errors import FieldError
+
 Obj = dict[str, Any]
-
-
-class Why(StrEnum):
-    """Reasons of a single field error."""
-
-    REQUIRED = "FieldValueRequired"
-    INVALID = "FieldValueInvalid"
-    DUPLICATE = "FieldValueDuplicate"
-    FORBIDDEN = "FieldValueForbidden"
-    NOT_SUPPORTED = "FieldValueNotSupported"
-    NOT_FOUND = "FieldValueNotFound"
-    TOO_LONG = "FieldValueTooLong"
-    TOO_MANY = "FieldValueTooMany"
-    TYPE_INVALID = "FieldValueTypeInvalid"
-
-
-class Cause(NamedTuple):
-    """One field error: `message` is the text without the field ('Required value: must be set')."""
-
-    reason: str
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.field}: {self.message}" if self.field else self.message
-
-    def to_json(self) -> Obj:
-        found = {"reason": str(self.reason), "message": self.message, "field": self.field}
-        return {key: value for key, value in found.items() if value}
 
 
 class Names(Protocol):
@@ -66,7 +38,7 @@ class ApiError(Exception):
         message: str,
         *,
         details: Obj | None = None,
-        causes: Iterable[Cause] = (),
+        causes: Iterable[FieldError] = (),
         metadata: Obj | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
@@ -112,7 +84,7 @@ def unauthorized() -> ApiError:
     return ApiError(401, "Unauthorized", "Unauthorized")
 
 
-def forbidden(resource: Names, name: str, message: str, *, causes: Iterable[Cause] = ()) -> ApiError:
+def forbidden(resource: Names, name: str, message: str, *, causes: Iterable[FieldError] = ()) -> ApiError:
     text = f'{qualified(resource)} "{name}" is forbidden: {message}'
     return ApiError(403, "Forbidden", text, details=_details(resource, name), causes=causes)
 
@@ -154,7 +126,7 @@ def unsupported_media_type(supported: Sequence[str]) -> ApiError:
     return ApiError(415, "UnsupportedMediaType", text)
 
 
-def invalid(resource: Names, name: str, causes: Sequence[Cause]) -> ApiError:
+def invalid(resource: Names, name: str, causes: Sequence[FieldError]) -> ApiError:
     """422 with all field errors together; several are put in brackets in the message."""
     texts = ", ".join(str(cause) for cause in causes)
     text = f'{qualified(resource, kind=True)} "{name}" is invalid: {texts if len(causes) == 1 else f"[{texts}]"}'
@@ -169,7 +141,7 @@ class OptionsKind(NamedTuple):
     plural: str = ""
 
 
-def invalid_options(kind: str, causes: Sequence[Cause]) -> ApiError:
+def invalid_options(kind: str, causes: Sequence[FieldError]) -> ApiError:
     """422 about query parameters; `kind` is PatchOptions, CreateOptions, DeleteOptions or ListOptions."""
     return invalid(OptionsKind(kind), "", causes)
 
@@ -192,5 +164,5 @@ def unavailable(message: str) -> ApiError:
     return ApiError(503, "ServiceUnavailable", message)
 
 
-def timeout(message: str, *, causes: Iterable[Cause] = ()) -> ApiError:
+def timeout(message: str, *, causes: Iterable[FieldError] = ()) -> ApiError:
     return ApiError(504, "Timeout", message, causes=causes, details={"retryAfterSeconds": 1})

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.api.errors import ApiError, Cause, Why, already_exists, conflict, forbidden, invalid, not_found
+from sandbox.api.errors import ApiError, already_exists, conflict, forbidden, invalid, not_found
 from sandbox.api.resources import Resource
+from sandbox.schema.errors import FieldError, Reason
 from sandbox.store.records import Record
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def namespace_open(server: "Server", resource: Resource, namespace: str | None, 
         raise not_found(namespaces, namespace)
     if record.obj["metadata"].get("deletionTimestamp"):
         text = f"unable to create new content in namespace {namespace} because it is being terminated"
-        cause = Cause("NamespaceTerminating", "metadata.namespace", f"namespace {namespace} is being terminated")
+        cause = FieldError("NamespaceTerminating", "metadata.namespace", f"namespace {namespace} is being terminated")
         raise forbidden(resource, name, text, causes=[cause])
 
 
@@ -38,7 +39,7 @@ def version_given(resource: Resource, metadata: Obj) -> None:
     """Raise 422: this kind cannot be overwritten without a resourceVersion."""
     if not metadata.get("resourceVersion"):
         text = "Invalid value: 0: must be specified for an update"
-        raise invalid(resource, metadata["name"], [Cause(Why.INVALID, "metadata.resourceVersion", text)])
+        raise invalid(resource, metadata["name"], [FieldError(Reason.INVALID, "metadata.resourceVersion", text)])
 
 
 def same_object(resource: Resource, metadata: Obj, record: Record) -> None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sandbox.api import conversion, selectors
 from sandbox.api.calls import Query, integer
-from sandbox.api.errors import Cause, Why, bad_request, expired, invalid_options, timeout
+from sandbox.api.errors import bad_request, expired, invalid_options, timeout
 from sandbox.api.resources import Resource
+from sandbox.schema.errors import FieldError, Reason
 from sandbox.store.records import Record
 from sandbox.store.store import Expired, Key
 
@@ -134,7 +135,7 @@ async def _wanted_version(server: "Server", query: Query) -> int | None:
         await server.clock.sleep(WAIT_FOR_FUTURE)
         if version > server.store.version:
             text = f"Too large resource version: {version}, current: {server.store.version}"
-            raise timeout(text, causes=[Cause("ResourceVersionTooLarge", "", "Too large resource version")])
+            raise timeout(text, causes=[FieldError("ResourceVersionTooLarge", "", "Too large resource version")])
     return version if query.get("resourceVersionMatch") == "Exact" else None
 
 
@@ -143,16 +144,16 @@ def _check_match(query: Query) -> None:
     causes = []
     if match and not version:
         text = "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
-        causes.append(Cause(Why.FORBIDDEN, "resourceVersionMatch", text))
+        causes.append(FieldError(Reason.FORBIDDEN, "resourceVersionMatch", text))
     if match and query.get("continue"):
         text = "Forbidden: resourceVersionMatch is forbidden when continue is provided"
-        causes.append(Cause(Why.FORBIDDEN, "resourceVersionMatch", text))
+        causes.append(FieldError(Reason.FORBIDDEN, "resourceVersionMatch", text))
     if match not in ("", "Exact", "NotOlderThan"):
         text = f'Unsupported value: "{match}": supported values: "Exact", "NotOlderThan"'
-        causes.append(Cause(Why.NOT_SUPPORTED, "resourceVersionMatch", text))
+        causes.append(FieldError(Reason.NOT_SUPPORTED, "resourceVersionMatch", text))
     if match == "Exact" and version == "0":
         text = 'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-        causes.append(Cause(Why.FORBIDDEN, "resourceVersionMatch", text))
+        causes.append(FieldError(Reason.FORBIDDEN, "resourceVersionMatch", text))
     if causes:
         raise invalid_options("ListOptions", causes)
 

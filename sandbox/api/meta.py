@@ -4,8 +4,9 @@ import secrets
 import uuid
 from typing import Any
 
-from sandbox.api.errors import Cause, Why, bad_request, plain_failure
+from sandbox.api.errors import bad_request, plain_failure
 from sandbox.api.resources import Resource
+from sandbox.schema.errors import FieldError, Reason
 
 Obj = dict[str, Any]
 
@@ -60,7 +61,7 @@ def keep(metadata: Obj, old: Obj) -> None:
         metadata.setdefault("generateName", old["generateName"])
 
 
-def added_finalizers(metadata: Obj, old: Obj) -> list[Cause]:
+def added_finalizers(metadata: Obj, old: Obj) -> list[FieldError]:
     """Refuse new finalizers of an object that is being deleted."""
     if not old.get("deletionTimestamp"):
         return []
@@ -70,4 +71,4 @@ def added_finalizers(metadata: Obj, old: Obj) -> list[Cause]:
         return []
     shown = ", ".join(f'"{finalizer}"' for finalizer in added)
     text = "no new finalizers can be added if the object is being deleted, found new finalizers []string{"
-    return [Cause(Why.FORBIDDEN, "metadata.finalizers", f"Forbidden: {text}{shown}}}")]
+    return [FieldError(Reason.FORBIDDEN, "metadata.finalizers", f"Forbidden: {text}{shown}}}")]

@@ -4,10 +4,11 @@ from typing import Any
 
 from sandbox.api import replies
 from sandbox.api.access import Access, User
-from sandbox.api.errors import Cause, Why, invalid, method_not_allowed
+from sandbox.api.errors import invalid, method_not_allowed
 from sandbox.api.replies import Reply, Request
 from sandbox.api.resources import Resource
 from sandbox.api.routes import RequestInfo
+from sandbox.schema.errors import FieldError, Reason
 
 Obj = dict[str, Any]
 
@@ -39,7 +40,7 @@ def _access(resource: Resource, user: User, spec: Obj) -> Obj:
     about, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     if (about is None) == (path is None):
         text = "Invalid value: exactly one of nonResourceAttributes or resourceAttributes must be specified"
-        raise invalid(resource, "", [Cause(Why.INVALID, "spec.resourceAttributes", text)])
+        raise invalid(resource, "", [FieldError(Reason.INVALID, "spec.resourceAttributes", text)])
     if about is None:
         return {"allowed": True}
     info = RequestInfo(

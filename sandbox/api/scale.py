@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.api import endpoints, replies, writing
 from sandbox.api.calls import Call
-from sandbox.api.errors import Cause, Why, bad_request, internal, invalid, not_found
+from sandbox.api.errors import bad_request, internal, invalid, not_found
 from sandbox.api.replies import Reply, Request
 from sandbox.api.resources import Resource
 from sandbox.api.routes import Route
 from sandbox.api.writing import Target, Written
 from sandbox.patch import json_patch, merge
 from sandbox.patch.errors import PatchError
+from sandbox.schema.errors import FieldError, Reason
 
 if TYPE_CHECKING:
     from sandbox.api.server import Server
@@ -62,7 +63,7 @@ async def write(server: "Server", call: Call, target: Target, wanted: Obj) -> Wr
         )
     if replicas < 0:
         text = f"Invalid value: {replicas}: must be greater than or equal to 0"
-        raise invalid(target.resource, target.name, [Cause(Why.INVALID, "spec.replicas", text)])
+        raise invalid(target.resource, target.name, [FieldError(Reason.INVALID, "spec.replicas", text)])
     path = _path(target.resource, "specReplicasPath", ".spec.replicas")
     patch: Obj = {}
     level = patch

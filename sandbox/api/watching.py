@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sandbox.api.calls import Query, boolean, integer
-from sandbox.api.errors import ApiError, Cause, Why, invalid_options, plain_failure
+from sandbox.api.errors import ApiError, invalid_options, plain_failure
 from sandbox.api.resources import Resource
+from sandbox.schema.errors import FieldError, Reason
 from sandbox.store.records import Change, Event, Record
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ def options(query: Query) -> Options:
     elif match and initial is None:
         problem = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
     if problem:
-        raise invalid_options("ListOptions", [Cause(Why.FORBIDDEN, "resourceVersionMatch", f"Forbidden: {problem}")])
+        raise invalid_options(
+            "ListOptions", [FieldError(Reason.FORBIDDEN, "resourceVersionMatch", f"Forbidden: {problem}")]
+        )
     text = query.get("resourceVersion") or "0"
     if not text.isdigit():
         raise plain_failure(f'strconv.ParseUint: parsing "{text}": invalid syntax')

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sandbox.api import conversion, decoding, guards, meta
 from sandbox.api.calls import Call
-from sandbox.api.errors import ApiError, Cause, bad_request, conflict, invalid, not_found, plain_failure
+from sandbox.api.errors import ApiError, bad_request, conflict, invalid, not_found, plain_failure
 from sandbox.api.resources import Resource
 from sandbox.patch import apply, json_patch, managed, merge, strategic
 from sandbox.patch.errors import BadPatch, Conflicts, DoesNotApply, NotTyped
 from sandbox.schema import defaults, validate
+from sandbox.schema.errors import FieldError
 from sandbox.store.records import Record
 
 if TYPE_CHECKING:
@@ -263,8 +264,7 @@ class _Write:
                 foreign=self.strategy.foreign(subresource),
             )
         except Conflicts as error:
-            causes = [Cause(*cause) for cause in error.causes]
-            raise ApiError(409, "Conflict", error.message, details={}, causes=causes) from error
+            raise ApiError(409, "Conflict", error.message, details={}, causes=error.causes) from error
         except NotTyped as error:
             raise plain_failure(error.message) from error
         except BadPatch as error:
@@ -290,20 +290,19 @@ class _Write:
 
     def check(self, obj: Obj, old: Obj | None) -> None:
         """Raise 422 with everything that is wrong."""
-        causes = [Cause(*e) for e in validate.validate(self.node, obj, old=old)] if self.node is not None else []
+        causes = validate.validate(self.node, obj, old=old) if self.node is not None else []
         if old is None:
-            causes += [Cause(*e) for e in self.strategy.validate(obj, self.context)]
+            causes += self.strategy.validate(obj, self.context)
         else:
             causes += meta.added_finalizers(obj["metadata"], old["metadata"])
-            found = self.strategy.validate_update(obj, old, self.context, subresource=self.target.subresource)
-            causes += [Cause(*e) for e in found]
+            causes += self.strategy.validate_update(obj, old, self.context, subresource=self.target.subresource)
         self._refuse(obj, causes)
 
     def allocate(self, obj: Obj, old: Obj | None) -> None:
         """Give the object what only one may have. Nothing may await between this and the store."""
-        self._refuse(obj, [Cause(*e) for e in self.strategy.allocate(obj, old, self.context)])
+        self._refuse(obj, self.strategy.allocate(obj, old, self.context))
 
-    def _refuse(self, obj: Obj, causes: list[Cause]) -> None:
+    def _refuse(self, obj: Obj, causes: list[FieldError]) -> None:
         unique = list(dict.fromkeys(causes))
         if unique:
             raise invalid(self.target.resource, obj["metadata"].get("name", ""), unique)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.builtin import problems
-from sandbox.builtin.problems import Problem
 from sandbox.builtin.strategy import SPEC, STATUS, Context, Obj, Path, Strategy
+from sandbox.schema import errors
+from sandbox.schema.errors import FieldError
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 
@@ -65,30 +65,32 @@ class Event(Strategy):
 
     put_creates = True
 
-    def validate(self, obj: Obj, context: Context) -> list[Problem]:
+    def validate(self, obj: Obj, context: Context) -> list[FieldError]:
         about = obj.get("involvedObject") or {}
         here, there = obj["metadata"].get("namespace") or "", about.get("namespace") or ""
         # What has no namespace is reported in `default`.
         if there == here or (not there and here == "default"):
             return []
-        return [problems.invalid("involvedObject.namespace", there, "does not match event.namespace")]
+        return [errors.invalid("involvedObject.namespace", there, "does not match event.namespace")]
 
 
 class Lease(Strategy):
     put_creates = True
 
-    def validate(self, obj: Obj, context: Context) -> list[Problem]:
+    def validate(self, obj: Obj, context: Context) -> list[FieldError]:
         found = []
         spec = obj.get("spec") or {}
         seconds, transitions = spec.get("leaseDurationSeconds"), spec.get("leaseTransitions")
         if seconds is not None and seconds <= 0:
-            found.append(problems.invalid("spec.leaseDurationSeconds", seconds, "must be greater than 0"))
+            found.append(errors.invalid("spec.leaseDurationSeconds", seconds, "must be greater than 0"))
         if transitions is not None and transitions < 0:
             message = "must be greater than or equal to 0"
-            found.append(problems.invalid("spec.leaseTransitions", transitions, message))
+            found.append(errors.invalid("spec.leaseTransitions", transitions, message))
         return found
 
-    def validate_update(self, obj: Obj, old: Obj, context: Context, *, subresource: str | None = None) -> list[Problem]:
+    def validate_update(
+        self, obj: Obj, old: Obj, context: Context, *, subresource: str | None = None
+    ) -> list[FieldError]:
         return self.validate(obj, context)
 
 
@@ -101,10 +103,12 @@ class RoleBinding(Strategy):
 
     put_creates = True
 
-    def validate_update(self, obj: Obj, old: Obj, context: Context, *, subresource: str | None = None) -> list[Problem]:
+    def validate_update(
+        self, obj: Obj, old: Obj, context: Context, *, subresource: str | None = None
+    ) -> list[FieldError]:
         if obj.get("roleRef") == old.get("roleRef"):
             return []
-        return [problems.invalid("roleRef", obj.get("roleRef"), "cannot change roleRef")]
+        return [errors.invalid("roleRef", obj.get("roleRef"), "cannot change roleRef")]
 
 
 class WebhookConfiguration(Strategy):
@@ -128,13 +132,15 @@ class Payload(Strategy):
     def __init__(self, *parts: str) -> None:
         self.parts = parts
 
-    def validate_update(self, obj: Obj, old: Obj, context: Context, *, subresource: str | None = None) -> list[Problem]:
+    def validate_update(
+        self, obj: Obj, old: Obj, context: Context, *, subresource: str | None = None
+    ) -> list[FieldError]:
         found = []
         if obj.get("type") != old.get("type"):
-            found.append(problems.invalid("type", obj.get("type"), "field is immutable"))
+            found.append(errors.invalid("type", obj.get("type"), "field is immutable"))
         if not old.get("immutable"):
             return found
         detail = "field is immutable when `immutable` is set"
         if not obj.get("immutable"):
-            found.append(problems.forbidden("immutable", detail))
-        return found + [problems.forbidden(p, detail) for p in self.parts if obj.get(p) != old.get(p)]
+            found.append(errors.forbidden("immutable", detail))
+        return found + [errors.forbidden(p, detail) for p in self.parts if obj.get(p) != old.get(p)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 
 from sandbox.api.errors import ApiError
-from sandbox.builtin import problems
-from sandbox.builtin.problems import Problem
 from sandbox.builtin.strategy import SPEC, STATUS, Context, Obj, Path, Strategy
+from sandbox.schema import errors
+from sandbox.schema.errors import FieldError
 
 FINISHED = frozenset({"Succeeded", "Failed"})
 TOLERATED_SECONDS = 300
@@ -56,10 +56,12 @@ class Pod(Strategy):
             obj["metadata"]["generation"] = old["metadata"].get("generation", 1)
         obj.setdefault("status", {}).setdefault("qosClass", old.get("status", {}).get("qosClass", "BestEffort"))
 
-    def validate_update(self, obj: Obj, old: Obj, context: Context, *, subresource: str | None = None) -> list[Problem]:
+    def validate_update(
+        self, obj: Obj, old: Obj, context: Context, *, subresource: str | None = None
+    ) -> list[FieldError]:
         if subresource in ("binding", "ephemeralcontainers", "resize") or settled(obj) == settled(old):
             return []
-        return [problems.forbidden("spec", CHANGEABLE)]
+        return [errors.forbidden("spec", CHANGEABLE)]
 
     def grace_period(self, obj: Obj, requested: int | None) -> int:
         spec, status = obj.get("spec", {}), obj.get("status", {})

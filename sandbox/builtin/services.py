@@ -10,9 +10,9 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
-from sandbox.builtin import problems
-from sandbox.builtin.problems import Problem
 from sandbox.builtin.strategy import Context, Obj, Strategy
+from sandbox.schema import errors
+from sandbox.schema.errors import FieldError
 
 NETWORK = ipaddress.ip_network("10.96.0.0/16")
 RESERVED = 10  # the first addresses are asked for by name (kubernetes, kube-dns)
@@ -46,15 +46,17 @@ class Service(Strategy):
         if kind_of(spec) != "LoadBalancer":
             obj["status"] = {"loadBalancer": {}}
 
-    def validate(self, obj: Obj, context: Context) -> list[Problem]:
+    def validate(self, obj: Obj, context: Context) -> list[FieldError]:
         return [*check_type(obj["spec"]), *check_ports(obj["spec"])]
 
-    def validate_update(self, obj: Obj, old: Obj, context: Context, *, subresource: str | None = None) -> list[Problem]:
+    def validate_update(
+        self, obj: Obj, old: Obj, context: Context, *, subresource: str | None = None
+    ) -> list[FieldError]:
         if subresource == "status":
             return []
         return [*check_address_kept(obj["spec"], old["spec"]), *self.validate(obj, context)]
 
-    def allocate(self, obj: Obj, old: Obj | None, context: Context) -> list[Problem]:
+    def allocate(self, obj: Obj, old: Obj | None, context: Context) -> list[FieldError]:
         others = [s for s in context.objects("", "Service") if not same(s, obj)]
         found = [*allocate_address(obj["spec"], others, context), *allocate_node_ports(obj["spec"], others, context)]
         return found or allocate_health_port(obj["spec"], others, context)
@@ -151,26 +153,26 @@ def wants_health_port(spec: Obj) -> bool:
     return kind_of(spec) == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
 
 
-def check_type(spec: Obj) -> Iterator[Problem]:
+def check_type(spec: Obj) -> Iterator[FieldError]:
     service_type = kind_of(spec)
     if service_type not in TYPES:
-        yield problems.unsupported("spec.type", service_type, TYPES)
+        yield errors.not_supported("spec.type", service_type, TYPES)
     if service_type == "ExternalName":
         if spec.get("clusterIP"):
-            yield problems.forbidden("spec.clusterIPs", "may not be set when `type` is 'ExternalName'")
+            yield errors.forbidden("spec.clusterIPs", "may not be set when `type` is 'ExternalName'")
         if not spec.get("externalName"):
-            yield problems.required("spec.externalName")
+            yield errors.required("spec.externalName")
     elif not spec.get("ports") and spec.get("clusterIP") != HEADLESS:
-        yield problems.required("spec.ports")
+        yield errors.required("spec.ports")
     if service_type in WITH_NODE_PORTS and spec.get("clusterIP") == HEADLESS:
         detail = f"may not be set to 'None' for {service_type} services"
-        yield problems.invalid("spec.clusterIPs[0]", HEADLESS, detail)
+        yield errors.invalid("spec.clusterIPs[0]", HEADLESS, detail)
     if service_type not in WITH_NODE_PORTS and spec.get("externalTrafficPolicy"):
         detail = "may only be set for externally-accessible services"
-        yield problems.invalid("spec.externalTrafficPolicy", spec["externalTrafficPolicy"], detail)
+        yield errors.invalid("spec.externalTrafficPolicy", spec["externalTrafficPolicy"], detail)
 
 
-def check_ports(spec: Obj) -> Iterator[Problem]:
+def check_ports(spec: Obj) -> Iterator[FieldError]:
     ports = spec.get("ports") or []
     names: set[str] = set()
     pairs: set[tuple[str, Any]] = set()
@@ -178,42 +180,42 @@ def check_ports(spec: Obj) -> Iterator[Problem]:
     for index, port in enumerate(ports):
         field, name = f"spec.ports[{index}]", port.get("name")
         if not name and len(ports) > 1:
-            yield problems.required(f"{field}.name")
+            yield errors.required(f"{field}.name")
         elif name and name in names:
-            yield problems.duplicate(f"{field}.name", name)
+            yield errors.duplicate(f"{field}.name", name)
         names.add(name or "")
         yield from check_port(field, port, kind_of(spec))
         if port_key(port) in pairs:
-            yield problems.duplicate(field, {"protocol": port_key(port)[0], "port": port.get("port")})
+            yield errors.duplicate(field, {"protocol": port_key(port)[0], "port": port.get("port")})
         pairs.add(port_key(port))
         node_port = (port_key(port)[0], port.get("nodePort"))
         if port.get("nodePort") and node_port in node_ports:
-            yield problems.duplicate(f"{field}.nodePort", port["nodePort"])
+            yield errors.duplicate(f"{field}.nodePort", port["nodePort"])
         node_ports.add(node_port)
 
 
-def check_port(field: str, port: Obj, service_type: str) -> Iterator[Problem]:
+def check_port(field: str, port: Obj, service_type: str) -> Iterator[FieldError]:
     in_range = "must be between 1 and 65535, inclusive"
     number, target, protocol = port.get("port", 0), port.get("targetPort"), port.get("protocol", "TCP")
     if not 1 <= number <= 65535:
-        yield problems.invalid(f"{field}.port", number, in_range)
+        yield errors.invalid(f"{field}.port", number, in_range)
     if isinstance(target, int) and target != number and not 1 <= target <= 65535:
-        yield problems.invalid(f"{field}.targetPort", target, in_range)
+        yield errors.invalid(f"{field}.targetPort", target, in_range)
     if protocol not in ("TCP", "UDP", "SCTP"):
-        yield problems.unsupported(f"{field}.protocol", protocol, ("SCTP", "TCP", "UDP"))
+        yield errors.not_supported(f"{field}.protocol", protocol, ("SCTP", "TCP", "UDP"))
     if port.get("nodePort") and service_type not in WITH_NODE_PORTS:
-        yield problems.forbidden(f"{field}.nodePort", f"may not be used when `type` is '{service_type}'")
+        yield errors.forbidden(f"{field}.nodePort", f"may not be used when `type` is '{service_type}'")
 
 
-def check_address_kept(spec: Obj, before: Obj) -> Iterator[Problem]:
+def check_address_kept(spec: Obj, before: Obj) -> Iterator[FieldError]:
     if kind_of(spec) not in WITH_ADDRESS or kind_of(before) not in WITH_ADDRESS or not before.get("clusterIP"):
         return
     if spec.get("clusterIP") != before["clusterIP"]:
         value = spec.get("clusterIPs") or [spec.get("clusterIP", "")]
-        yield problems.invalid("spec.clusterIPs[0]", value, "may not change once set")
+        yield errors.invalid("spec.clusterIPs[0]", value, "may not change once set")
 
 
-def allocate_address(spec: Obj, others: list[Obj], context: Context) -> list[Problem]:
+def allocate_address(spec: Obj, others: list[Obj], context: Context) -> list[FieldError]:
     if kind_of(spec) not in WITH_ADDRESS or spec.get("clusterIP") == HEADLESS:
         return []
     taken = {address for other in others for address in other["spec"].get("clusterIPs") or ()}
@@ -224,16 +226,16 @@ def allocate_address(spec: Obj, others: list[Obj], context: Context) -> list[Pro
         return []
     refused = f"failed to allocate IP {wanted}: "
     if wanted in taken:
-        return [problems.invalid("spec.clusterIPs", [wanted], refused + "provided IP is already allocated")]
+        return [errors.invalid("spec.clusterIPs", [wanted], refused + "provided IP is already allocated")]
     try:
         inside = ipaddress.ip_address(wanted) in NETWORK
     except ValueError:
         message = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-        return [problems.invalid("spec.clusterIPs[0]", wanted, message)]
+        return [errors.invalid("spec.clusterIPs[0]", wanted, message)]
     if inside or context.dry_run:
         return []
     detail = f"{refused}the provided IP ({wanted}) is not in the valid range. The range of valid IPs is {NETWORK}"
-    return [problems.invalid("spec.clusterIPs", [wanted], detail)]
+    return [errors.invalid("spec.clusterIPs", [wanted], detail)]
 
 
 def free_addresses(taken: set[str]) -> Iterator[str]:
@@ -249,10 +251,10 @@ def taken_node_ports(others: list[Obj]) -> set[tuple[str, int]]:
     return found | {("TCP", s["spec"]["healthCheckNodePort"]) for s in others if s["spec"].get("healthCheckNodePort")}
 
 
-def allocate_node_ports(spec: Obj, others: list[Obj], context: Context) -> list[Problem]:
+def allocate_node_ports(spec: Obj, others: list[Obj], context: Context) -> list[FieldError]:
     if kind_of(spec) not in WITH_NODE_PORTS:
         return []
-    found: list[Problem] = []
+    found: list[FieldError] = []
     ports, taken = spec.get("ports") or [], taken_node_ports(others)
     for index, port in enumerate(ports):
         number, field = port.get("nodePort"), f"spec.ports[{index}].nodePort"
@@ -261,9 +263,9 @@ def allocate_node_ports(spec: Obj, others: list[Obj], context: Context) -> list[
         if number not in NODE_PORTS:
             span = f"{NODE_PORTS.start}-{NODE_PORTS.stop - 1}"
             detail = f"provided port is not in the valid range. The range of valid ports is {span}"
-            found.append(problems.invalid(field, number, detail))
+            found.append(errors.invalid(field, number, detail))
         elif (port_key(port)[0], number) in taken:
-            found.append(problems.invalid(field, number, "provided port is already allocated"))
+            found.append(errors.invalid(field, number, "provided port is already allocated"))
         taken.add((port_key(port)[0], number))
     if spec.get("allocateLoadBalancerNodePorts") is not False:
         give_node_ports([port for port in ports if not port.get("nodePort")], {number for _, number in taken}, context)
@@ -276,7 +278,7 @@ def give_node_ports(ports: list[Obj], taken: set[int], context: Context) -> None
         port["nodePort"] = NOT_REAL_PORT if context.dry_run else next(free)
 
 
-def allocate_health_port(spec: Obj, others: list[Obj], context: Context) -> list[Problem]:
+def allocate_health_port(spec: Obj, others: list[Obj], context: Context) -> list[FieldError]:
     if wants_health_port(spec) and not spec.get("healthCheckNodePort"):
         own = {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
         taken = own | {number for _, number in taken_node_ports(others)}

@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Protocol
 
-from sandbox.builtin.problems import Problem
+from sandbox.schema.errors import FieldError
 
 Obj = dict[str, Any]
 Path = tuple[str, ...]
@@ -82,15 +82,17 @@ class Strategy:
             changed = subresource != "status" and any(at(obj, path) != at(old, path) for path in self.counted)
             obj["metadata"]["generation"] = generation + 1 if changed else generation
 
-    def validate(self, obj: Obj, context: Context) -> list[Problem]:
+    def validate(self, obj: Obj, context: Context) -> list[FieldError]:
         """What is wrong with a new object, beyond what its schema and the object alone tell."""
         return []
 
-    def validate_update(self, obj: Obj, old: Obj, context: Context, *, subresource: str | None = None) -> list[Problem]:
+    def validate_update(
+        self, obj: Obj, old: Obj, context: Context, *, subresource: str | None = None
+    ) -> list[FieldError]:
         """What is wrong with the change."""
         return []
 
-    def allocate(self, obj: Obj, old: Obj | None, context: Context) -> list[Problem]:
+    def allocate(self, obj: Obj, old: Obj | None, context: Context) -> list[FieldError]:
         """Give the object, in place, what only one may have (addresses, ports); problems where it cannot be had."""
         return []
 

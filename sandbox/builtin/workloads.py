@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.builtin import problems
-from sandbox.builtin.problems import Problem
 from sandbox.builtin.strategy import LABELS, SPEC, STATUS, Context, Obj, Path, Strategy, at
+from sandbox.schema import errors
+from sandbox.schema.errors import FieldError
 
 ANNOTATIONS: Path = ("metadata", "annotations")
 IMMUTABLE = "field is immutable"
@@ -16,9 +16,11 @@ class Workload(Strategy):
     counted: tuple[Path, ...] = (SPEC,)
     frozen: tuple[Path, ...] = (("spec", "selector"),)
 
-    def validate_update(self, obj: Obj, old: Obj, context: Context, *, subresource: str | None = None) -> list[Problem]:
+    def validate_update(
+        self, obj: Obj, old: Obj, context: Context, *, subresource: str | None = None
+    ) -> list[FieldError]:
         return [
-            problems.invalid(".".join(path), at(obj, path), IMMUTABLE)
+            errors.invalid(".".join(path), at(obj, path), IMMUTABLE)
             for path in self.frozen
             if at(obj, path) != at(old, path)
         ]
@@ -54,13 +56,15 @@ class StatefulSet(Workload):
         }
     )
 
-    def validate_update(self, obj: Obj, old: Obj, context: Context, *, subresource: str | None = None) -> list[Problem]:
+    def validate_update(
+        self, obj: Obj, old: Obj, context: Context, *, subresource: str | None = None
+    ) -> list[FieldError]:
         if self._settled(obj) == self._settled(old):
             return []
         names = "'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit'"
         rest = "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds'"
         detail = f"updates to statefulset spec for fields other than {names}, {rest} are forbidden"
-        return [problems.forbidden("spec", detail)]
+        return [errors.forbidden("spec", detail)]
 
     def _settled(self, obj: Obj) -> Obj:
         return {key: value for key, value in obj["spec"].items() if key not in self.free}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Reason(StrEnum):
-    """The reason of a cause in a Status of 422 Invalid."""
+    """The reason of a cause in a Status of 422 Invalid (and a few others)."""
 
     REQUIRED = "FieldValueRequired"
     INVALID = "FieldValueInvalid"
@@ -26,12 +26,16 @@ class Reason(StrEnum):
 class FieldError(NamedTuple):
     """One cause of a Status. `message` is without the path; `field: message` is what the Status's own message says."""
 
-    reason: Reason
+    reason: Reason | str  # some answers have reasons of their own
     field: str
     message: str
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.message}"
+        return f"{self.field}: {self.message}" if self.field else self.message
+
+    def to_json(self) -> dict[str, str]:
+        found = {"reason": str(self.reason), "message": self.message, "field": self.field}
+        return {key: value for key, value in found.items() if value}
 
 
 def shown(value: Any) -> str:
