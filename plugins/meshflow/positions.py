@@ -4,13 +4,15 @@ A typo is found by a schema, by the Helm engine or by a server, and each of them
 a line. `Document.line` turns the field back into the line of the file, so that every error can say `file:line: field`.
 
 The dialect is the one of Kubernetes' own tools: dates and `12:30` stay strings (PyYAML alone would make a date and the
-number 750 of them), a key that stands twice in a mapping is an error, `<<` merges.
+number 750 of them), a key that stands twice in a mapping is an error, `<<` merges. What would not end as JSON (aliases
+that contain themselves, or multiply) is refused.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,12 @@ for _tag, _pattern, _first in _IMPLICIT:
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
 
 
-_PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+_TAGS = tuple(f"tag:yaml.org,2002:{tag}" for tag in ("map", "seq", "str", "bool", "int", "float", "null"))
+DEPTH = 100
+"""Levels of nesting: far more than any definition of a resource has, and few enough for Python's stack."""
+
+VALUES = 500_000
+"""Values in one document: some twenty times those of the largest set of definitions."""
 
 
 def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
@@ -108,26 +115,35 @@ def read(path: Path, *, name: str | None = None) -> list[Document]:
 
 def parse(text: str, *, name: str) -> list[Document]:
     """Like `read`, for text at hand."""
-    loader = _Loader(text)
-    try:
-        return list(_documents(loader, name))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise InvalidInput(f"not YAML: {error.problem or error.context}", where=f"{name}:{line}") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise InvalidInput(f"not YAML: {error}", where=name) from error
-    finally:
-        loader.dispose()
+    with _sentences(name, text):
+        loader = _Loader(text)
+        try:
+            return list(_documents(loader, name))
+        finally:
+            loader.dispose()
 
 
 def plain(text: str, *, name: str) -> list[Any]:
     """The values alone, without positions: for what a chart rendered, which may be long."""
-    try:
+    with _sentences(name, text):
         return [value for value in yaml.load_all(text, Loader=_Loader) if value is not None]
+
+
+@contextmanager
+def _sentences(name: str, text: str) -> Iterator[None]:
+    """What the library raises as InvalidInput, with the line where it says one."""
+    try:
+        yield
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InvalidInput(f"not YAML: {error.problem}", where=f"{name}:{line}") from error
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise InvalidInput(f"not YAML: {error.problem or error.context}", where=f"{name}:{line}") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        problem = f"the character U+{error.character:04X} is not allowed"
+        raise InvalidInput(f"not YAML: {problem}", where=f"{name}:{line}") from error
+    except (yaml.YAMLError, ValueError, KeyError) as error:
+        raise InvalidInput(f"not YAML: {error}", where=name) from error
 
 
 def dotted(path: Sequence[str | int]) -> str:
@@ -153,15 +169,24 @@ def _documents(loader: _Loader, name: str) -> Iterator[Document]:
 
 def _construct(loader: _Loader, node: yaml.Node, path: Field, lines: dict[Field, int], name: str) -> Any:
     lines.setdefault(path, node.start_mark.line + 1)
-    if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
-        raise InvalidInput(f"not YAML: the tag {node.tag} is not known", where=f"{name}:{node.start_mark.line + 1}")
+    where = f"{name}:{node.start_mark.line + 1}"
+    if node.tag not in _TAGS:
+        raise InvalidInput(f"not YAML: the tag {node.tag} is not known", where=where)
+    if len(path) > DEPTH:
+        raise InvalidInput(f"nested more than {DEPTH} levels deep, or an alias that contains itself", where=where)
+    if len(lines) > VALUES:
+        raise InvalidInput(f"more than {VALUES} values: aliases that multiply?", where=where)
     if isinstance(node, yaml.MappingNode):
         _refuse_twins(node, path, name)
         loader.flatten_mapping(node)
         return dict(_pairs(loader, node, path, lines, name))
     if isinstance(node, yaml.SequenceNode):
         return [_construct(loader, item, (*path, index), lines, name) for index, item in enumerate(node.value)]
-    return loader.construct_object(node)
+    try:
+        return loader.construct_object(node)
+    except (ValueError, KeyError) as error:
+        problem = f"not YAML: {node.value!r} is no {node.tag.rpartition(':')[2]}"
+        raise InvalidInput(problem, where=where, field=dotted(path) or None) from error
 
 
 def _pairs(

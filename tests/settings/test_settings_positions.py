@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,55 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InvalidInput, match="cannot be read"):
         positions.read(file)
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(InvalidInput) as refused:
+        positions.parse(text, name="a.yaml")
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{new}: &{new} [{', '.join(f'*{old}' for _ in range(9))}]\n" for old, new in pairwise("abcdefghi")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: &a\n  b: *a\n", "a.yaml:1: nested more than 100 levels deep, or an alias that contains itself"),
+        ("a: &a [*a]\n", "an alias that contains itself"),
+        ("[" * 500 + "]" * 500, "nested more than 100 levels deep"),
+        (LAUGHS, "more than 500000 values: aliases that multiply"),
+    ],
+    ids=["an alias in itself", "a list in itself", "deep", "aliases of aliases"],
+)
+def test_what_would_never_end_is_refused(text: str, problem: str) -> None:
+    assert problem in refusal(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: 1\nb: !!bool x\n", "a.yaml:2: b: not YAML: 'x' is no bool"),
+        ("a: 1\nb: 0x_\n", "a.yaml:2: b: not YAML: '0x_' is no int"),
+        ("a: !!binary aGVq\n", "a.yaml:1: not YAML: the tag tag:yaml.org,2002:binary is not known"),
+        ("a: !!timestamp 2020-01-01\n", "a.yaml:1: not YAML: the tag tag:yaml.org,2002:timestamp is not known"),
+        ("a: !secret x\n", "a.yaml:1: not YAML: the tag !secret is not known"),
+        ("a: 1\nb: \x07\n", "a.yaml:2: not YAML: the character U+0007 is not allowed"),
+    ],
+)
+def test_a_value_that_no_server_could_take_names_its_line(text: str, problem: str) -> None:
+    assert problem in refusal(text)
+
+
+@pytest.mark.parametrize("text", ["a: \x07\n", "a: 0x_\n", "a: [\n"])
+def test_text_that_a_server_sent_is_refused_in_a_sentence_too(text: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^index\.yaml(:\d+)?: not YAML"):
+        positions.plain(text, name="index.yaml")
+
+
+def test_a_mark_of_byte_order_and_windows_line_ends_are_no_text(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"\xef\xbb\xbfa: 1\r\nb: x\r\n")
+    assert positions.read(tmp_path / "a.yaml")[0].value == {"a": 1, "b": "x"}
