@@ -1,13 +1,14 @@
 """### Roll out a service
 
-One DAG for each folder under `include/manifests/services`; one run at a time, in the order in which they were asked
-for. The run id is made of service and digest, so a push that is delivered twice is one rollout.
+Puts an image before the users of a service and follows it until it is promoted or rolled back. One run at a time, in
+the order in which they were asked for. A push that is delivered twice is one rollout.
 
 | task | what it does | when it fails |
 |---|---|---|
 | request | the image as a digest; nothing is touched before | unknown tag, registry not reachable, malformed image |
 | preflight | the digest never failed here, control plane healthy, no other analysis running, sidecar present | the gate says what stands against it: nothing was changed |
-| render, plan, approve, apply | the manifests of the service, without the image of a running release | as in *Install Istio* |
+| render, plan, apply | the manifests of the service, without the image of a running release | as in *Install Istio* |
+| approve | with *Ask for approval* a person sees the image and the plan first | it was rejected: nothing was written |
 | release | the image by digest, as field manager `meshflow-release` | the cluster refused it |
 | follow | the canary by watch; every weight step and failed check with its numbers | see the outcome below |
 | record | the run's record with the whole timeline, also after a failure | the store is not writable |
@@ -81,7 +82,7 @@ def rollout_dag(service: str) -> None:
         preflight = Preflight(task_id="preflight", service=service)
         render = Render(task_id="render", bundles=[bundle])
         plan = PlanTask(task_id="plan", request_task="request")
-        approve = ApprovePlan(task_id="approve")
+        approve = ApprovePlan(task_id="approve", request_task="request")
         apply = Apply(task_id="apply", bundle=bundle, request_task="request", wait=False)
         release = SetImage(task_id="release", service=service)
         follow = Follow(task_id="follow", service=service)

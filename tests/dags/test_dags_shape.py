@@ -70,6 +70,7 @@ def test_somebody_on_call_can_use_it(dags: Mapping[str, DAG], dag_id: str) -> No
     assert dag.max_active_runs == 1
     assert dag.catchup is False
     assert dag.dag_display_name != dag.dag_id
+    assert len(dag.description.split()) > 5, f"{dag.description} says no more than the title"
     assert all(task.task_id.rpartition(".")[2] in dag.doc_md for task in dag.tasks if dag_id != "bootstrap_mesh")
 
 
@@ -87,6 +88,12 @@ def test_every_dag_asks_which_cluster_and_how_careful(dags: Mapping[str, DAG], d
     params = dags[dag_id].params
     assert {"cluster", "dry_run", "approve"} <= set(params)
     assert params.get_param("cluster").schema["enum"] == list(settings.load().clusters)
+
+
+def test_the_form_begins_with_what_the_pipeline_is_about(dags: Mapping[str, DAG]) -> None:
+    assert next(iter(dags["rollout_frontend"].params)) == "image"
+    assert next(iter(dags["rollback_service"].params)) == "service"
+    assert next(iter(dags["check_drift"].params)) == "remediate"
 
 
 @pytest.mark.parametrize("dag_id", [*PHASES, *OTHERS, *ROLLOUTS])

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.providers.standard.operators import hitl
+from airflow.sdk.exceptions import TaskAwaitingInput
 
 from meshflow import errors
 from meshflow.operators.apply import Apply
+from meshflow.operators.approve import ApprovePlan
 from meshflow.operators.drift import Detect
 from meshflow.operators.plan import PlanTask
 from meshflow.operators.render import Render
@@ -107,6 +111,45 @@ def test_a_first_installation_starts_from_the_manifests_image_by_digest(service:
     assert outcome["outcome"] == "succeeded"
     assert image(service) == push("1")
     assert owners(service) == {"meshflow-release"}
+
+
+def approval(**kwargs: Any) -> ApprovePlan:
+    return ApprovePlan(task_id="approve", request_task="request", **kwargs)
+
+
+def asked_with(run: Run, task: ApprovePlan, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The text that the person sees who is asked."""
+    asked: list[str] = []
+    monkeypatch.setattr(hitl, "upsert_hitl_detail", lambda **detail: asked.append(detail["body"]))
+    context = {**run.context(task), "task_instance": SimpleNamespace(id="1")}
+    task.render_template_fields(context)
+    with pytest.raises(TaskAwaitingInput):
+        task.execute(context)
+    return asked[0]
+
+
+def test_a_release_is_approved_though_no_manifest_changes(
+    service: World, push: Push, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The image is what a person who asks for approval means, and it is not part of the plan."""
+    rollout(Run("first"))
+    push("2")
+    run = Run("second", image="2", approve=True, reason="better", requested_by="bob")
+    request(run)
+    assert plan(run)["changed"] is False
+    asked = asked_with(run, approval(), monkeypatch)
+    assert f"Release `{REPOSITORY}:2@sha256:" in asked
+    assert "asked for by bob: better" in asked
+    assert "Cluster **default**" in asked
+    assert "```diff" in asked
+
+
+def test_who_asks_for_no_image_is_asked_nothing(service: World) -> None:
+    rollout(Run("first"))
+    run = Run("second", approve=True)
+    request(run)
+    plan(run)
+    assert run.execute(approval()) == {"decision": "nothing to approve"}
 
 
 def test_a_second_release_changes_the_image_and_nothing_else(service: World, push: Push) -> None:

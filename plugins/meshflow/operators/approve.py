@@ -13,21 +13,34 @@ from meshflow.operators.base import Reporting
 
 APPROVED, NOTHING_TO_APPROVE = "approved", "nothing to approve"
 
+BODY = """\
+{{% set release = ti.xcom_pull(task_ids='{request}') -%}}
+Cluster **{{{{ params.cluster }}}}**
+
+{{% if release and release.pinned -%}}
+Release `{{{{ release.image }}}}`, asked for by {{{{ release.requested_by }}}}\
+{{% if release.reason %}}: {{{{ release.reason }}}}{{% endif %}}
+
+{{% endif -%}}
+{{{{ ti.xcom_pull(task_ids='{plan}')['markdown'] }}}}"""
+"""What the person sees who is asked: where, which image is released for whom, and the plan."""
+
 
 class ApprovePlan(Reporting, ApprovalOperator):
     """Let a plan through: at once, or when a person says so (`approve: true`).
 
-    A dry run ends here, with everything after it skipped. A plan without changes needs nobody's word. "Reject" fails
-    the run, so that a rejected change is never mistaken for one that was made. Returns who approved and when.
+    A dry run ends here, with everything after it skipped. A plan without changes needs nobody's word, unless
+    `request_task` asks for a release: its image is part of what is approved. "Reject" fails the run, so that a rejected
+    change is never mistaken for one that was made. Returns who approved and when.
     """
 
     ui_color = "#f4e1a1"
 
-    def __init__(self, *, plan_task: str = "plan", **kwargs: Any) -> None:
+    def __init__(self, *, plan_task: str = "plan", request_task: str | None = None, **kwargs: Any) -> None:
         kwargs.setdefault("subject", "Apply this plan? ({{ dag.dag_display_name }})")
-        kwargs.setdefault("body", f"{{{{ ti.xcom_pull(task_ids='{plan_task}')['markdown'] }}}}")
+        kwargs.setdefault("body", BODY.format(plan=plan_task, request=request_task or ""))
         super().__init__(**kwargs)
-        self.plan_task = plan_task
+        self.plan_task, self.request_task = plan_task, request_task
 
     def execute(self, context: Context) -> Any:
         """Skip on a dry run, pass where nobody is asked, else wait for the answer in the UI."""
@@ -35,8 +48,10 @@ class ApprovePlan(Reporting, ApprovalOperator):
         if context["params"].get("dry_run"):
             raise AirflowSkipException(f"dry run: {plan['summary']}, nothing was written")
         if not context["params"].get("approve"):
+            self.log.info("Nobody is asked: this run was started without Ask for approval.")
             return {"decision": "not asked"}
-        if not plan["changed"]:
+        request = context["ti"].xcom_pull(task_ids=self.request_task) if self.request_task else None
+        if not plan["changed"] and not (request and request["pinned"]):
             self.log.info("The plan changes nothing: nobody has to be asked.")
             return {"decision": NOTHING_TO_APPROVE}
         return super().execute(context)

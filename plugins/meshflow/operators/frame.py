@@ -41,10 +41,10 @@ def common(
     approve = any(mesh.phases[phase].approve for phase in phases if phase in mesh.phases)
     return {
         "dag_display_name": title,
-        "description": title,
+        "description": _first_sentence(doc) or title,
         "doc_md": doc,
         "tags": {"meshflow", *tags},
-        "params": {**common_params(list(mesh.clusters), approve=approve), **(params or {})},
+        "params": _form(params or {}, common_params(list(mesh.clusters), approve=approve)),
         "schedule": schedule,
         "catchup": False,
         "max_active_runs": 1,
@@ -52,6 +52,17 @@ def common(
         "default_args": dict(DEFAULT_ARGS),
         "render_template_as_native_obj": True,
     }
+
+
+def _first_sentence(doc: str | None) -> str:
+    """What the list of DAGs shows beside the title: the first sentence below the heading."""
+    text = " ".join((doc or "").partition("\n\n")[2].partition("\n\n")[0].split())
+    return text.partition(". ")[0].rstrip(".:").replace("`", "")
+
+
+def _form(own: Mapping[str, Param], shared: Mapping[str, Param]) -> dict[str, Param]:
+    """What a DAG is about comes first in its form; it may say of a shared parameter what that means there."""
+    return {**own, **{name: param for name, param in shared.items() if name not in own}}
 
 
 def common_params(clusters: list[str], *, approve: bool) -> dict[str, Param]:
