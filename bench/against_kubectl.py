@@ -15,6 +15,7 @@ from bench.cluster import Obj, desired, objects, requests
 from bench.comparison import Comparison, Measured
 from meshflow.clients.kube import Kube, kube_from_config
 from meshflow.engine import applier, planner
+from meshflow.engine.planner import SetRules
 from tools.cluster_api import ClusterApi
 
 COUNT = 300
@@ -84,7 +85,7 @@ async def _measured(api: ClusterApi, work: Callable[[], Awaitable[None]]) -> Mea
 
 async def _apply(kube: Kube, objs: list[Obj]) -> None:
     wanted = desired(objs)
-    plan = await planner.plan(kube, wanted, set_name="bench")
+    plan = await planner.plan(kube, wanted, SetRules("bench"))
 
     async def settled(_stage: object) -> None:
         return None
@@ -93,6 +94,6 @@ async def _apply(kube: Kube, objs: list[Obj]) -> None:
 
 
 async def _plan(kube: Kube, objs: list[Obj]) -> None:
-    plan = await planner.plan(kube, desired(objs), set_name="bench")
+    plan = await planner.plan(kube, desired(objs), SetRules("bench"))
     if plan.changed:
         raise RuntimeError(f"planning what was applied should find nothing, and found {plan.counts()}")

@@ -6,6 +6,8 @@ from typing import Any
 
 from meshflow.clients.kube import Kube
 from meshflow.engine import applier, planner
+from meshflow.engine.planner import SetRules
+from meshflow.engine.verdicts import Verdicts
 from meshflow.mesh.blue_green import COLOUR, COLOURS
 from meshflow.objects.parsing import Desired
 from meshflow.plan.model import Plan
@@ -62,8 +64,10 @@ async def settled(stage: Stage) -> None:
     """Nobody waits in these tests."""
 
 
-async def plan_and_apply(kube: Kube, desired: list[Desired], set_name: str, **options: Any) -> Plan:
-    plan = await planner.plan(kube, desired, set_name=set_name, **options)
+async def plan_and_apply(
+    kube: Kube, desired: list[Desired], set_name: str, *, verdicts: Verdicts | None = None, **rules: Any
+) -> Plan:
+    plan = await planner.plan(kube, desired, SetRules(set_name, **rules), verdicts=verdicts)
     await applier.run(kube, desired, plan, settled=settled)
     return plan
 

@@ -9,6 +9,7 @@ import pytest
 
 from meshflow.clients.kube import Kube
 from meshflow.engine import applier, inventory, planner, waiting
+from meshflow.engine.planner import SetRules
 from meshflow.engine.verdicts import Verdicts
 from meshflow.errors import Conflict, PruneRefused, Rejected, Stale
 from meshflow.objects.reference import Reference
@@ -38,7 +39,7 @@ async def test_a_plan_lists_and_asks_only_about_suspects(kube: Kube, namespace: 
     await plan_and_apply(kube, desired, namespace)
     changed = declared(*(config(namespace, f"c{number}", x="2" if number == 7 else "1") for number in range(30)))
     kube.requests.clear()
-    plan = await planner.plan(kube, changed, set_name=namespace)
+    plan = await planner.plan(kube, changed, SetRules(namespace))
     assert kube.requests == {"list": 2, "dry-run": 1}
     (entry,) = plan.changed
     assert (entry.action, entry.changes[0].path) == (Action.CONFIGURE, "data.x")
@@ -53,9 +54,9 @@ async def test_a_false_suspicion_is_paid_for_once(kube: Kube, namespace: str) ->
     desired = declared(obj, config(namespace, "a", x="1"))
     verdicts = Verdicts()
     await plan_and_apply(kube, desired, namespace, verdicts=verdicts)
-    await planner.plan(kube, desired, set_name=namespace, verdicts=verdicts)
+    await planner.plan(kube, desired, SetRules(namespace), verdicts=verdicts)
     kube.requests.clear()
-    plan = await planner.plan(kube, desired, set_name=namespace, verdicts=verdicts)
+    plan = await planner.plan(kube, desired, SetRules(namespace), verdicts=verdicts)
     assert not plan.changed
     assert "dry-run" not in kube.requests
 
@@ -64,12 +65,12 @@ async def test_an_object_that_is_only_a_name_needs_no_question(kube: Kube, names
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "web", "namespace": namespace}}
     await plan_and_apply(kube, declared(account), namespace)
     kube.requests.clear()
-    assert not (await planner.plan(kube, declared(account), set_name=namespace)).changed
+    assert not (await planner.plan(kube, declared(account), SetRules(namespace))).changed
     assert "dry-run" not in kube.requests
 
 
 async def test_a_plan_writes_nothing(kube: Kube, namespace: str) -> None:
-    await planner.plan(kube, declared(config(namespace, "a", x="1")), set_name=namespace)
+    await planner.plan(kube, declared(config(namespace, "a", x="1")), SetRules(namespace))
     assert await kube.get(Reference("", "ConfigMap", namespace, "a")) is None
     assert set(kube.requests) <= {"list", "get", "dry-run", "create"}  # create: the namespace of this test
 
@@ -79,7 +80,7 @@ async def test_a_field_that_somebody_changed_is_a_conflict_with_name_and_time(ku
     await plan_and_apply(kube, desired, namespace)
     reference = desired[0].reference
     await kube.patch(reference, {"spec": {"replicas": 7}}, manager="kubectl-edit")
-    plan = await planner.plan(kube, desired, set_name=namespace)
+    plan = await planner.plan(kube, desired, SetRules(namespace))
     (entry,) = plan.entries
     assert entry.action is Action.CONFLICT
     assert entry.message == "kubectl-edit (kubectl edit) owns spec.replicas"
@@ -103,7 +104,7 @@ async def test_takeover_forces_exactly_that_object(kube: Kube, namespace: str) -
     live = await kube.get(desired[0].reference)
     assert live is not None
     assert live["spec"]["replicas"] == 2
-    assert not (await planner.plan(kube, desired, set_name=namespace)).changed
+    assert not (await planner.plan(kube, desired, SetRules(namespace))).changed
 
 
 async def test_replicas_belong_to_the_autoscaler_of_the_set(kube: Kube, namespace: str) -> None:
@@ -145,14 +146,14 @@ async def test_what_helm_made_is_adopted_without_changing_it(kube: Kube, namespa
     (entry,) = plan.changed
     assert (entry.action, entry.changes) == (Action.CONFIGURE, ())
     assert entry.message == "takes up 1 field, values stay"
-    assert not (await planner.plan(kube, desired, set_name=namespace)).changed
+    assert not (await planner.plan(kube, desired, SetRules(namespace))).changed
 
 
 async def test_an_object_that_the_server_refuses_is_unknown_with_the_reason(kube: Kube, namespace: str) -> None:
     wrong = deployment(namespace)
     wrong["spec"]["replicaz"] = 3
     desired = declared(wrong, config(namespace, "a", x="1"))
-    plan = await planner.plan(kube, desired, set_name=namespace)
+    plan = await planner.plan(kube, desired, SetRules(namespace))
     assert actions(plan) == {"Deployment/web": "unknown", "ConfigMap/a": "create"}
     entry = plan.entry(desired[0].reference)
     assert entry is not None
@@ -190,7 +191,7 @@ async def test_what_leaves_the_sources_is_pruned_and_what_holds_data_is_kept(kub
 async def test_pruning_beyond_the_budget_is_refused_before_anything_is_written(kube: Kube, namespace: str) -> None:
     await plan_and_apply(kube, declared(*(config(namespace, f"c{i}", x="1") for i in range(10))), namespace)
     desired = declared(config(namespace, "c0", x="2"))
-    plan = await planner.plan(kube, desired, set_name=namespace)
+    plan = await planner.plan(kube, desired, SetRules(namespace))
     with pytest.raises(PruneRefused, match="would delete 9 of 10 objects, 3 are allowed") as refused:
         await applier.run(kube, desired, plan, settled=settled)
     assert len(refused.value.references) == 9
@@ -215,7 +216,7 @@ async def test_an_object_that_moves_to_another_set_is_not_pruned(kube: Kube, nam
 async def test_an_object_of_two_sets_is_pointed_out(kube: Kube, namespace: str) -> None:
     one, other = f"{namespace}-one", f"{namespace}-other"
     await plan_and_apply(kube, declared(config(namespace, "a", x="1")), one)
-    plan = await planner.plan(kube, declared(config(namespace, "a", x="1")), set_name=other)
+    plan = await planner.plan(kube, declared(config(namespace, "a", x="1")), SetRules(other))
     (entry,) = plan.entries
     assert (entry.action, entry.message) == (Action.UNCHANGED, f"the set {one} has it in its inventory too")
 
@@ -237,7 +238,7 @@ async def test_a_crash_in_the_middle_leaves_nothing_that_the_inventory_does_not_
     kube: Kube, namespace: str
 ) -> None:
     desired = declared(config(namespace, "a", x="1"), service(namespace))
-    plan = await planner.plan(kube, desired, set_name=namespace)
+    plan = await planner.plan(kube, desired, SetRules(namespace))
     await applier.begin(kube, desired, plan)
     assert (await inventory.read(kube, namespace)).references == {item.reference for item in desired}
     again = await plan_and_apply(kube, desired, namespace)
@@ -245,7 +246,7 @@ async def test_a_crash_in_the_middle_leaves_nothing_that_the_inventory_does_not_
 
 
 async def test_other_objects_than_planned_are_refused(kube: Kube, namespace: str) -> None:
-    plan = await planner.plan(kube, declared(config(namespace, "a", x="1")), set_name=namespace)
+    plan = await planner.plan(kube, declared(config(namespace, "a", x="1")), SetRules(namespace))
     with pytest.raises(Stale, match="Run the plan again"):
         await applier.begin(kube, declared(config(namespace, "a", x="2")), plan)
 
@@ -283,14 +284,14 @@ async def test_custom_resources_come_with_their_definition_and_namespace(kube: K
         "spec": {"white": True},
     }
     desired = declared(goose, place, definition)
-    plan = await planner.plan(kube, desired, set_name=namespace)
+    plan = await planner.plan(kube, desired, SetRules(namespace))
     assert set(actions(plan).values()) == {"create"}
 
     async def healthy(stage: Stage) -> None:
         assert (await waiting.for_health(kube, stage.references, seconds=PATIENCE)).done
 
     await applier.run(kube, desired, plan, settled=healthy)
-    second = await planner.plan(kube, desired, set_name=namespace)
+    second = await planner.plan(kube, desired, SetRules(namespace))
     assert set(actions(second).values()) == {"unchanged"}
     for item in desired:
         await kube.delete(item.reference)
@@ -302,7 +303,7 @@ async def test_one_refused_write_does_not_hide_the_others_of_its_rank(kube: Kube
     changed = copy.deepcopy(desired)
     for item in changed:
         item.obj["data"]["x"] = "2"
-    plan = await planner.plan(kube, changed, set_name=namespace)
+    plan = await planner.plan(kube, changed, SetRules(namespace))
     await kube.patch(desired[0].reference, {"data": {"x": "3"}}, manager="kubectl-edit")
     with pytest.raises(Conflict, match="kubectl-edit"):
         await applier.run(kube, changed, plan, settled=settled)

@@ -10,6 +10,7 @@ import pytest
 
 from meshflow.clients.kube import Kube
 from meshflow.engine import applier, blue_green, planner, waiting
+from meshflow.engine.planner import SetRules
 from meshflow.errors import InvalidInput
 from meshflow.mesh.blue_green import active
 from meshflow.objects.parsing import Desired
@@ -30,7 +31,7 @@ async def apply(kube: Kube, namespace: str, *, pinned: str | None = None) -> pla
     objects = manifests(namespace)
     two = blue_green.pair("shop", objects)
     kept = await blue_green.without_released(kube, objects, two, pinned=pinned, release_id="r0")
-    plan = await planner.plan(kube, kept, set_name=namespace)
+    plan = await planner.plan(kube, kept, SetRules(namespace))
     await applier.run(kube, kept, plan, settled=settled)
     return plan
 

@@ -14,6 +14,7 @@ from meshflow import errors
 from meshflow.clients.kube import Kube
 from meshflow.clients.watch import WatchHub
 from meshflow.engine import applier, explaining, inventory, planner, waiting
+from meshflow.engine.planner import SetRules
 from meshflow.objects.parsing import Desired
 from tests.conftest import PATIENCE
 from tests.engine.conftest import Faults
@@ -39,7 +40,7 @@ async def test_an_apply_gets_through_a_cluster_in_trouble(
         faults(**fault, verb=verb, namespace=namespace, count=4)
     desired = many(namespace)
     await plan_and_apply(hasty, desired, namespace)
-    plan = await planner.plan(hasty, desired, set_name=namespace)
+    plan = await planner.plan(hasty, desired, SetRules(namespace))
     assert plan.counts()["unchanged"] == len(desired)
 
 
@@ -48,7 +49,7 @@ async def test_a_dry_run_that_gets_no_answer_is_unknown_and_not_unchanged(
 ) -> None:
     await plan_and_apply(hasty, declared(config_map(namespace, "a", x="1")), namespace)
     faults("error", namespace=namespace, verb="patch", code=503)
-    plan = await planner.plan(hasty, declared(config_map(namespace, "a", x="2")), set_name=namespace)
+    plan = await planner.plan(hasty, declared(config_map(namespace, "a", x="2")), SetRules(namespace))
     (entry,) = plan.entries
     assert entry.action.value == "unknown"
     assert "HTTP 503" in entry.message
@@ -61,14 +62,14 @@ async def test_a_cluster_that_does_not_list_fails_the_plan_as_temporary(
 ) -> None:
     faults("error", namespace=namespace, verb="list", code=503)
     with pytest.raises(errors.ServerBusy):
-        await planner.plan(hasty, many(namespace), set_name=namespace)
+        await planner.plan(hasty, many(namespace), SetRules(namespace))
 
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_an_apply_that_is_killed_anywhere_is_finished_by_the_next(hasty: Kube, namespace: str, seed: int) -> None:
     """As when a worker dies: what exists is always named by the inventory, and running again ends the same way."""
     desired = many(namespace)
-    plan = await planner.plan(hasty, desired, set_name=namespace)
+    plan = await planner.plan(hasty, desired, SetRules(namespace))
     running = asyncio.create_task(applier.run(hasty, desired, plan, settled=settled))
     target = hasty.requests["apply"] + random.Random(seed).randint(1, len(desired))
     while hasty.requests["apply"] < target and not running.done():  # noqa: ASYNC110 - a counter rings no bell
@@ -82,7 +83,7 @@ async def test_an_apply_that_is_killed_anywhere_is_finished_by_the_next(hasty: K
     assert written <= {reference.name for reference in known}
 
     await plan_and_apply(hasty, desired, namespace)
-    plan = await planner.plan(hasty, desired, set_name=namespace)
+    plan = await planner.plan(hasty, desired, SetRules(namespace))
     assert plan.counts()["unchanged"] == len(desired)
 
 

@@ -10,6 +10,7 @@ import pytest
 from meshflow import errors
 from meshflow.clients.kube import Kube
 from meshflow.engine import planner, reading
+from meshflow.engine.planner import SetRules
 from meshflow.engine.verdicts import Verdicts
 from meshflow.objects.reference import Reference
 from tests.clients.fake_api import listing, ok, running, status
@@ -117,7 +118,7 @@ async def test_a_set_may_declare_one_kind_in_two_versions(kube: Kube, namespace:
 
     desired = declared(route("new", "v1"), route("old", "v1beta1"))
     await plan_and_apply(kube, desired, namespace)
-    plan = await planner.plan(kube, desired, set_name=namespace)
+    plan = await planner.plan(kube, desired, SetRules(namespace))
     assert set(actions(plan).values()) == {"unchanged"}
 
 
@@ -126,4 +127,4 @@ async def test_an_object_that_is_declared_twice_is_refused_with_both_places(kube
     with pytest.raises(
         errors.InvalidInput, match=r"test\.yaml:2: ConfigMap/b/a is declared twice, first in test\.yaml:1"
     ):
-        await planner.plan(kube, declared(one, one), set_name="x")
+        await planner.plan(kube, declared(one, one), SetRules("x"))

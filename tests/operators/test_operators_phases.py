@@ -443,3 +443,15 @@ def test_an_approved_plan_may_be_reached_in_steps(world: World) -> None:
         run.execute(Apply(task_id="enforce", bundle="mtls", cluster="default"))
     result = run.execute(Apply(task_id="enforce", bundle="mtls", cluster="default", steps=["permit"]))
     assert result["counts"] == {"configure": 1}
+
+
+def test_an_object_that_moved_to_another_phase_is_not_deleted_on_the_way(world: World) -> None:
+    world.phase("istio", [world.config("a"), world.config("b")])
+    applied(Run("first"))
+    uid = world.live("configmaps", "b")["metadata"]["uid"]  # type: ignore[index]
+    world.phase("istio", [world.config("a")])
+    world.phase("mtls", [world.config("b")])
+    assert applied(Run("second"))["writes"] == {}
+    assert world.live("configmaps", "b")["metadata"]["uid"] == uid  # type: ignore[index]
+    world.phase("mtls", [world.config("c")])
+    assert set(applied(Run("third"))["writes"].values()) == {"prune"}

@@ -18,8 +18,8 @@ from meshflow.clients import answers, discovery, statuses
 from meshflow.clients.answers import Event, Listing, Response
 from meshflow.clients.statuses import Expired, Subject
 from meshflow.clients.transport import Request, Transport
-from meshflow.errors import InvalidInput, NotFound
-from meshflow.objects.kinds import Kind, Kinds
+from meshflow.errors import Forbidden, InvalidInput, NotFound
+from meshflow.objects.kinds import Kind, Kinds, builtin_group
 from meshflow.objects.reference import Obj, Reference, group_of
 
 __all__ = ["Event", "Expired", "Kube", "Listing", "Response", "kube_from_config"]
@@ -47,7 +47,7 @@ class Kube:
         self._transport = Transport(api_client, **{name: value for name, value in options.items() if value})
         self.cluster = cluster
         self._table = Kinds.builtin()
-        self._discovered = False
+        self._served: Kinds | None = None
 
     @property
     def requests(self) -> Counter[str]:
@@ -212,15 +212,31 @@ class Kube:
 
     async def kinds(self) -> Kinds:
         """All kinds: the table, and what the cluster serves. Asked once, until `forget_kinds`."""
-        if not self._discovered:
-            for kind in await discovery.kinds(self._transport, self._subject):
+        if self._served is None:
+            self._served = Kinds(await discovery.kinds(self._transport, self._subject))
+            for kind in self._served:
                 self._table.add(kind)
-            self._discovered = True
         return self._table
+
+    async def another_version(self, reference: Reference, *, version: str | None = None) -> str | None:
+        """One in which the cluster serves a custom kind, where it does not serve the one we would use; else None."""
+        if builtin_group(reference.group):
+            return None
+        known = self._table.find(reference.group, reference.kind, version=version)
+        try:
+            await self.kinds()
+        except (Forbidden, NotFound):
+            return None  # an account that may not even ask what there is, or an API without discovery
+        served = self._served or Kinds()
+        wanted = version or (known.version if known else None)
+        other = served.find(reference.group, reference.kind)
+        if other is None or wanted is None or served.find(reference.group, reference.kind, version=wanted):
+            return None
+        return other.version
 
     def forget_kinds(self) -> None:
         """Ask the cluster again next time; call it when definitions were applied."""
-        self._discovered = False
+        self._served = None
 
     def learn(self, definition: Obj) -> None:
         """Know the kind of a CustomResourceDefinition without asking the cluster."""

@@ -4,7 +4,7 @@ Reading order: reading (live objects, few requests), inventory, verdicts, compar
 explaining; of services: releasing, blue_green; of add-ons and gates: credentials, addons, observing, questions,
 gates.
 
-    plan = await planner.plan(kube, desired, set_name="istio")
+    plan = await planner.plan(kube, desired, SetRules("istio"))
     await applier.begin(kube, desired, plan)                      # refuses before the first write; widens the inventory
     for stage in stages(desired):
         await applier.apply(kube, desired, plan, stage=stage)     # writes only what differs

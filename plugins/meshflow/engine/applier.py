@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from meshflow.clients.kube import Kube
-from meshflow.engine import inventory
-from meshflow.engine.planner import MANAGER, learn_definitions
-from meshflow.errors import Conflict, PruneRefused, Rejected, ServerBusy, Stale
+from meshflow.engine import inventory, reading
+from meshflow.engine.comparer import being_deleted
+from meshflow.engine.planner import MANAGER, learn_definitions, redefined
+from meshflow.errors import Conflict, NotFound, PruneRefused, Rejected, ServerBusy, Stale
 from meshflow.objects import order
 from meshflow.objects.parsing import Desired
-from meshflow.objects.reference import Reference
+from meshflow.objects.reference import Obj, Reference
 from meshflow.plan import digest, ignore, prepare
 from meshflow.plan.model import Action, Entry, Plan
 from meshflow.plan.stages import DEFINITIONS, Stage, stages
@@ -26,6 +27,8 @@ from meshflow.plan.stages import DEFINITIONS, Stage, stages
 log = logging.getLogger(__name__)
 
 CONCURRENCY = 8
+NEW_KIND_TRIES = 6
+"""A second apart: a server takes a moment until it serves a new version, or a new field, of a definition."""
 
 
 class Applied(NamedTuple):
@@ -36,9 +39,7 @@ class Applied(NamedTuple):
     resource_version: str | None
 
 
-async def begin(
-    kube: Kube, desired: Sequence[Desired], plan: Plan, *, allow_prune: bool = False, manager: str = MANAGER
-) -> None:
+async def begin(kube: Kube, desired: Sequence[Desired], plan: Plan, *, allow_prune: bool = False) -> None:
     """Check that the plan may be applied, then record every object of it in the inventory, before the first write.
 
     Raises Stale (other objects than planned), Conflict, Rejected (entries `unknown`; ServerBusy when waiting may mend
@@ -48,7 +49,7 @@ async def begin(
     check(desired, plan, allow_prune=allow_prune)
     present = await inventory.read(kube, plan.set_name)
     known = present.references | {entry.reference for entry in plan.entries}
-    await inventory.write(kube, present, known, manager=manager)
+    await inventory.write(kube, present, known, manager=MANAGER)
 
 
 def check(desired: Iterable[Desired], plan: Plan, *, allow_prune: bool = False) -> None:
@@ -83,24 +84,28 @@ async def apply(
     plan: Plan,
     *,
     stage: Stage,
-    manager: str = MANAGER,
-    concurrency: int = CONCURRENCY,
+    done: Callable[[Applied], None] = lambda _: None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> list[Applied]:
-    """Write the objects of one stage that differ; returns what was written, in order.
+    """Write the objects of one stage that differ; returns what was written, in order. `done` hears of each at once.
 
     Objects of one rank (objects/order.py) are written at the same time, ranks one after the other. When writes fail,
     the others of their rank are finished, and the first error is raised; later ranks are not begun.
     """
     learn_definitions(kube, desired)
     objects = {item.reference: item.obj for item in desired}
-    limit = asyncio.Semaphore(concurrency)
+    new = redefined(desired, plan)
+    limit = asyncio.Semaphore(CONCURRENCY)
 
     async def one(entry: Entry) -> Applied:
         sent = ignore.without(prepare.prepared(objects[entry.reference]), entry.leave)
+        tries = NEW_KIND_TRIES if (entry.reference.group, entry.reference.kind) in new else 1
         async with limit:
-            result = await kube.apply(sent, manager=manager, force=entry.takeover)
+            result = await _written(kube, sent, force=entry.takeover, tries=tries, sleep=sleep)
         log.info("%s", entry)
-        return Applied(entry.reference, entry.action, result["metadata"].get("resourceVersion"))
+        applied = Applied(entry.reference, entry.action, result["metadata"].get("resourceVersion"))
+        done(applied)
+        return applied
 
     applied: list[Applied] = []
     for rank in order.ranks(stage.references):
@@ -112,17 +117,25 @@ async def apply(
 
 
 async def finish(
-    kube: Kube, desired: Sequence[Desired], plan: Plan, *, allow_prune: bool = False, manager: str = MANAGER
+    kube: Kube,
+    desired: Sequence[Desired],
+    plan: Plan,
+    *,
+    allow_prune: bool = False,
+    done: Callable[[Applied], None] = lambda _: None,
 ) -> list[Applied]:
-    """Delete what the plan prunes, the dependants first, then narrow the inventory to what is declared or protected."""
+    """Delete what the plan prunes, the dependants first, then narrow the inventory to what is there because of the set.
+
+    That is what is declared, what is protected, and what waits for a finalizer after its deletion.
+    """
     check(desired, plan, allow_prune=allow_prune)
-    pruned = plan.having(Action.PRUNE)
+    by_reference = {entry.reference: entry for entry in plan.having(Action.PRUNE)}
     applied: list[Applied] = []
-    by_reference = {entry.reference: entry for entry in pruned}
     for rank in reversed(order.ranks(by_reference)):
-        applied += await _all(_delete(kube, by_reference[reference]) for reference in reversed(rank))
-    remaining = {entry.reference for entry in plan.entries if entry.action is not Action.PRUNE}
-    await inventory.write(kube, await inventory.read(kube, plan.set_name), remaining, manager=manager)
+        applied += await _all(_delete(kube, by_reference[reference], done) for reference in reversed(rank))
+    lingering = await _lingering(kube, by_reference)
+    remaining = {entry.reference for entry in plan.entries if entry.reference not in by_reference} | lingering
+    await inventory.write(kube, await inventory.read(kube, plan.set_name), remaining, manager=MANAGER)
     return applied
 
 
@@ -133,34 +146,57 @@ async def run(
     *,
     settled: Callable[[Stage], Awaitable[None]],
     allow_prune: bool = False,
-    manager: str = MANAGER,
+    done: Callable[[Applied], None] = lambda _: None,
 ) -> list[Applied]:
     """All of it in one go, for callers that can stay awake: `settled` returns when a stage's objects are healthy."""
-    await begin(kube, desired, plan, allow_prune=allow_prune, manager=manager)
+    await begin(kube, desired, plan, allow_prune=allow_prune)
     applied: list[Applied] = []
     for stage in stages(desired):
-        applied += await apply(kube, desired, plan, stage=stage, manager=manager)
+        applied += await apply(kube, desired, plan, stage=stage, done=done)
         await settled(stage)
-    return applied + await finish(kube, desired, plan, allow_prune=allow_prune, manager=manager)
+    return applied + await finish(kube, desired, plan, allow_prune=allow_prune, done=done)
 
 
 _WRITTEN = (Action.CREATE, Action.CONFIGURE)
 
 
-async def _delete(kube: Kube, entry: Entry) -> Applied:
+async def _written(kube: Kube, obj: Obj, *, force: bool, tries: int, sleep: Callable[[float], Awaitable[None]]) -> Obj:
+    for left in reversed(range(tries)):
+        try:
+            return await kube.apply(obj, manager=MANAGER, force=force)
+        except (NotFound, Rejected) as refusal:
+            if not left or isinstance(refusal, Conflict):
+                raise
+            log.info("%s; its definition is new, so it is tried again", refusal)
+            await sleep(1)
+    raise AssertionError("the loop either returns or raises")
+
+
+async def _delete(kube: Kube, entry: Entry, done: Callable[[Applied], None]) -> Applied | None:
     """Delete the very object that was planned: another one with its name now stays, and stays unknown to the set."""
+    applied = Applied(entry.reference, Action.PRUNE, None)
     try:
         await kube.delete(entry.reference, uid=entry.uid)
     except Rejected as error:
         if error.status != 409:
             raise
         log.warning("%s was made anew since the plan, and stays", entry.reference)
-    else:
-        log.info("%s", entry)
-    return Applied(entry.reference, Action.PRUNE, None)
+        return None
+    log.info("%s", entry)
+    done(applied)
+    return applied
 
 
-async def _all(writes: Iterable[Awaitable[Applied]]) -> list[Applied]:
+async def _lingering(kube: Kube, pruned: Mapping[Reference, Entry]) -> set[Reference]:
+    """What was deleted and is not gone: a finalizer may take its time, and until then nobody should forget it."""
+    live = await reading.read(kube, pruned)
+    found = {reference for reference, obj in live.items() if obj["metadata"].get("uid") == pruned[reference].uid}
+    for reference in order.ordered(found):
+        log.warning("%s %s", reference, being_deleted(live[reference]) or "is not gone yet")
+    return found
+
+
+async def _all(writes: Iterable[Awaitable[Applied | None]]) -> list[Applied]:
     """The results of all, when all are finished; the first error otherwise, the others in the log."""
     results = await asyncio.gather(*writes, return_exceptions=True)
     errors = [result for result in results if isinstance(result, BaseException)]
@@ -168,7 +204,7 @@ async def _all(writes: Iterable[Awaitable[Applied]]) -> list[Applied]:
         log.error("%s", error)
     if errors:
         raise errors[0]
-    return [result for result in results if not isinstance(result, BaseException)]
+    return [result for result in results if isinstance(result, Applied)]
 
 
 def _told(entries: Sequence[Entry], limit: int = 5) -> str:

@@ -2,10 +2,11 @@
 
 live object          what we own and declare    dry-run            entry
 missing              –                          accepted           create
-missing              –                          not possible yet   create (its CRD or namespace is created first)
+missing              –                          not possible yet   create (its CRD or namespace is written first)
 there                as declared                not asked          unchanged
 there                seems to differ            same object        unchanged (remembered in `verdicts`)
 there                seems to differ            another object     configure
+there                seems to differ            not possible yet   configure (its CRD is changed first)
 there                seems to differ            conflict           conflict, or configure with takeover
 any                  any                        refused            unknown, with the reason
 """
@@ -13,12 +14,12 @@ any                  any                        refused            unknown, with
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from meshflow.clients.kube import Kube
 from meshflow.engine.verdicts import Verdicts
-from meshflow.errors import Conflict, MeshflowError, NotFound, Temporary
+from meshflow.errors import Conflict, MeshflowError, NotFound, Rejected, Temporary
 from meshflow.objects.parsing import Desired
 from meshflow.objects.reference import Obj, Reference
 from meshflow.plan import changes, compare, digest, ignore, managers, ownership, paths, prepare
@@ -26,23 +27,26 @@ from meshflow.plan.model import Action, Entry
 
 log = logging.getLogger(__name__)
 
+UNASKED = "its definition changes first: what that makes of it, the server cannot be asked before"
+
 
 @dataclass(frozen=True)
 class Comparer:
     """Compares the objects of one plan; its fields are what is the same for all of them.
 
     `coming` names what is created first and the cluster lacks: (group, kind) of definitions, ("namespace", name).
+    `changing` names definitions that are there and will be changed first: until then the server refuses what is new.
     `elsewhere` says which other set has an object in its inventory.
     """
 
     kube: Kube
     manager: str
     takeover: bool
-    rules: Sequence[ignore.Rule]
     verdicts: Verdicts
     context: ignore.Context
     coming: frozenset[tuple[str, str]]
     elsewhere: Mapping[Reference, str]
+    changing: frozenset[tuple[str, str]] = frozenset()
 
     async def entry(self, item: Desired, live: Obj | None) -> Entry:
         """What would happen to one object; `live` is None when it does not exist. Never raises a MeshflowError."""
@@ -58,11 +62,9 @@ class Comparer:
             uid=metadata.get("uid"),
             resource_version=metadata.get("resourceVersion"),
         )
-        if metadata.get("deletionTimestamp"):
-            waits = ", ".join(metadata.get("finalizers") or ()) or "its grace period"
-            told = f"is being deleted since {metadata['deletionTimestamp']} and waits for {waits}"
-            return replace(base, action=Action.UNKNOWN, message=told, retriable=True)
-        left = ignore.left_to_others(declared, live, self.context, manager=self.manager, rules=self.rules)
+        if deleted := being_deleted(live):
+            return replace(base, action=Action.UNKNOWN, message=deleted, retriable=True)
+        left = ignore.left_to_others(declared, live, self.context, manager=self.manager)
         base = replace(base, leave=tuple(paths.text(one.path) for one in left))
         sent = ignore.without(declared, base.leave)
         if self._as_declared(sent, live) or self._known(sent, live):
@@ -92,11 +94,18 @@ class Comparer:
             return replace(entry, message=f"{what} is created first")
         try:
             await self.kube.apply(declared, manager=self.manager, dry_run=True)
-        except NotFound as error:
-            return replace(entry, action=Action.UNKNOWN, message=f"{error}. Apply what defines it first")
         except MeshflowError as error:
-            return _unknown(entry, error)
+            return self._refused(entry, error)
         return entry
+
+    def _refused(self, entry: Entry, error: MeshflowError) -> Entry:
+        """The entry of an object that the server will not look at; also where that will be another matter by then."""
+        kind = (entry.reference.group, entry.reference.kind)
+        if kind in self.changing and isinstance(error, NotFound | Rejected) and not isinstance(error, Conflict):
+            action = Action.CREATE if entry.uid is None else Action.CONFIGURE
+            return replace(entry, action=action, message=UNASKED)
+        told = f"{error}. Apply what defines it first" if isinstance(error, NotFound) else str(error)
+        return replace(entry, action=Action.UNKNOWN, message=told, retriable=isinstance(error, Temporary))
 
     def _comes_first(self, reference: Reference) -> str:
         """What must be there, and will be, before the server can be asked about the object; else empty."""
@@ -110,7 +119,7 @@ class Comparer:
         except Conflict as conflict:
             return await self._in_conflict(base, sent, live, conflict)
         except MeshflowError as error:
-            return _unknown(base, error)
+            return self._refused(base, error)
         return await self._differing(base, sent, live, after)
 
     async def _differing(self, base: Entry, sent: Obj, live: Obj, after: Obj) -> Entry:
@@ -128,7 +137,7 @@ class Comparer:
         try:
             after = await self.kube.apply(sent, manager=self.manager, dry_run=True, force=True)
         except MeshflowError as error:
-            return _unknown(base, error)
+            return self._refused(base, error)
         differing = changes.between(await self._same_age(live, after), after)
         message = managers.conflict_message(conflict.fields)
         if self.takeover:
@@ -158,8 +167,13 @@ def _verdict(sent: Obj, live: Obj) -> dict[str, str]:
     }
 
 
-def _unknown(entry: Entry, error: MeshflowError) -> Entry:
-    return replace(entry, action=Action.UNKNOWN, message=str(error), retriable=isinstance(error, Temporary))
+def being_deleted(live: Obj) -> str:
+    """Since when, and what for it waits; empty where nobody deletes it."""
+    metadata = live["metadata"]
+    if not metadata.get("deletionTimestamp"):
+        return ""
+    waits = ", ".join(metadata.get("finalizers") or ()) or "its grace period"
+    return f"is being deleted since {metadata['deletionTimestamp']} and waits for {waits}"
 
 
 def version_of(obj: Obj) -> str:

@@ -6,14 +6,15 @@ Each kind is listed once; what seems to differ is asked about by dry-run (engine
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from meshflow.clients.kube import Kube
 from meshflow.engine import inventory, reading
-from meshflow.engine.comparer import Comparer, version_of
+from meshflow.engine.comparer import Comparer, being_deleted, version_of
 from meshflow.engine.inventory import Inventory
 from meshflow.engine.verdicts import Verdicts
-from meshflow.errors import InvalidInput
+from meshflow.errors import InvalidInput, MeshflowError
 from meshflow.objects import order
 from meshflow.objects.parsing import Desired
 from meshflow.objects.reference import Obj, Reference
@@ -23,23 +24,34 @@ from meshflow.plan.model import Action, Entry, Plan
 MANAGER = "meshflow"
 CRD = ("apiextensions.k8s.io", "CustomResourceDefinition")
 
+Others = Callable[[], Mapping[Reference, str]]
+"""What all other sets declare, by the name of the set. Asked only when something would be pruned: it is expensive."""
+
+
+@dataclass(frozen=True)
+class SetRules:
+    """What holds for a set, whatever its objects are. `name` is that of its inventory.
+
+    `prune_budget` is the share of the inventory that may be pruned at once. `partial` says that the objects are a stage
+    on the way and not the whole set: nothing is pruned.
+    """
+
+    name: str
+    takeover: bool = False
+    prune_budget: float = 0.25
+    partial: bool = False
+
 
 async def plan(
     kube: Kube,
     desired: Sequence[Desired],
+    rules: SetRules,
     *,
-    set_name: str,
-    manager: str = MANAGER,
-    takeover: bool = False,
-    prune_budget: float = 0.25,
-    rules: Sequence[ignore.Rule] = ignore.DEFAULT,
     verdicts: Verdicts | None = None,
     before: Sequence[Desired] = (),
-    partial: bool = False,
+    others: Others = dict,
 ) -> Plan:
-    """What applying `desired` as the set `set_name` would do. `before` is what will have been applied by then.
-
-    `partial` says that `desired` is a stage on the way and not the whole set: nothing is pruned.
+    """What applying `desired` as a set would do. `before` is what will have been applied by then.
 
     Raises only when the cluster as a whole does not answer (Unreachable, Unauthorized, Forbidden, ServerBusy), and
     InvalidInput when an object is declared twice; what goes wrong with one object is an entry `unknown`.
@@ -47,7 +59,8 @@ async def plan(
     _check_unique(desired)
     learn_definitions(kube, [*before, *desired])
     inventories = await inventory.read_all(kube)
-    own = inventories.get(set_name, Inventory(set_name, frozenset(), False))
+    own = inventories.get(rules.name, Inventory(rules.name, frozenset(), False))
+    elsewhere = _elsewhere(inventories, rules.name)
     wanted = {item.reference for item in desired}
     versions = {(item.reference.group, item.reference.kind): version_of(item.obj) for item in desired}
     ground = [item for item in before if _carries_others(item.reference)]
@@ -56,80 +69,111 @@ async def plan(
 
     comparer = Comparer(
         kube=kube,
-        manager=manager,
-        takeover=takeover,
-        rules=rules,
+        manager=MANAGER,
+        takeover=rules.takeover,
         verdicts=verdicts or Verdicts(),
         context=ignore.Context.of([*(item.obj for item in desired), *live.values()]),
         coming=_coming([*ground, *desired], live),
-        elsewhere=_elsewhere(inventories, set_name),
+        elsewhere=elsewhere,
     )
-    limit = asyncio.Semaphore(reading.CONCURRENCY)
-
-    async def one(item: Desired) -> Entry:
-        async with limit:
-            return await comparer.entry(item, live.get(item.reference))
-
-    entries = await asyncio.gather(*(one(item) for item in desired))
+    entries = await _entries(comparer, desired, ground, live)
     comparer.verdicts.save()
-    leaving = own.references - wanted
-    present = {reference: live[reference] for reference in leaving if reference in live}
-    pruned = _staying(present) if partial else _pruned(present, inventories, own, manager)
-    doomed = [entry.reference for entry in pruned if entry.action is Action.PRUNE]
+    leaving = {reference: live[reference] for reference in own.references - wanted if reference in live}
+    left = _of_other_stages(leaving) if rules.partial else _left(leaving, elsewhere, others)
+    doomed = [entry.reference for entry in left if entry.action is Action.PRUNE]
     return Plan(
         entries=tuple(
             sorted(entries, key=lambda entry: order.key(entry.reference))
-            + sorted(pruned, key=lambda entry: order.key(entry.reference), reverse=True)
+            + sorted(left, key=lambda entry: order.key(entry.reference), reverse=True)
         ),
         cluster=kube.cluster,
         digest=digest.of_set(desired),
-        set_name=set_name,
-        prune_refusal=prune.refusal(doomed, inventory=len(own.references), share=prune_budget),
+        set_name=rules.name,
+        prune_refusal=prune.refusal(doomed, inventory=len(own.references), share=rules.prune_budget),
     )
+
+
+async def _entries(
+    comparer: Comparer, desired: Sequence[Desired], ground: Sequence[Desired], live: Mapping[Reference, Obj]
+) -> list[Entry]:
+    """The entries of the objects, definitions first: what changes them decides what can be asked about the others."""
+    limit = asyncio.Semaphore(reading.CONCURRENCY)
+
+    async def one(comparer: Comparer, item: Desired) -> Entry:
+        async with limit:
+            return await comparer.entry(item, live.get(item.reference))
+
+    definitions = [item for item in [*ground, *desired] if _is_definition(item.reference)]
+    first = await asyncio.gather(*(one(comparer, item) for item in definitions))
+    changing = frozenset(
+        _defined(item) for item, entry in zip(definitions, first, strict=True) if entry.action is Action.CONFIGURE
+    )
+    comparer = replace(comparer, changing=changing)
+    others = [item for item in desired if not _is_definition(item.reference)]
+    then = await asyncio.gather(*(one(comparer, item) for item in others))
+    wanted = {item.reference for item in desired}
+    return [entry for entry in (*first, *then) if entry.reference in wanted]
 
 
 def learn_definitions(kube: Kube, desired: Iterable[Desired]) -> None:
     """Teach the client the kinds whose definitions come with the set: no discovery can know them yet."""
     for item in desired:
-        if (item.reference.group, item.reference.kind) == CRD:
+        if _is_definition(item.reference):
             kube.learn(item.obj)
 
 
-def _staying(others: Mapping[Reference, Obj]) -> list[Entry]:
+def redefined(desired: Iterable[Desired], plan: Plan) -> frozenset[tuple[str, str]]:
+    """(group, kind) of the definitions that the plan writes."""
+    written = {entry.reference for entry in plan.having(Action.CREATE, Action.CONFIGURE)}
+    return frozenset(_defined(item) for item in desired if _is_definition(item.reference) and item.reference in written)
+
+
+def _of_other_stages(leaving: Mapping[Reference, Obj]) -> list[Entry]:
     """Entries for the objects of the set's other stages, so that the inventory keeps them."""
-    return [
-        Entry(
-            reference,
-            Action.UNCHANGED,
-            message="of another stage",
-            uid=live["metadata"].get("uid"),
-            resource_version=live["metadata"].get("resourceVersion"),
-        )
-        for reference, live in others.items()
-    ]
+    return [_staying(live, "of another stage") for live in leaving.values()]
 
 
-def _pruned(
-    leaving: Mapping[Reference, Obj], inventories: Mapping[str, Inventory], own: Inventory, manager: str
-) -> list[Entry]:
-    """An entry for each live object that the set declares no longer: `prune`, or `unchanged` with why it stays."""
-    entries = []
-    elsewhere = _elsewhere(inventories, own.set_name)
-    for reference, live in leaving.items():
-        metadata = live["metadata"]
-        if reference in elsewhere or metadata.get("deletionTimestamp"):
-            continue  # it moved to another set, or is on its way out: not ours to keep or delete
-        kept = prune.protection(live, manager=manager)
-        entries.append(
-            Entry(
-                reference,
-                Action.UNCHANGED if kept else Action.PRUNE,
-                message=f"declared no longer, but stays: {kept}" if kept else "",
-                uid=metadata.get("uid"),
-                resource_version=metadata.get("resourceVersion"),
-            )
-        )
-    return entries
+def _left(leaving: Mapping[Reference, Obj], elsewhere: Mapping[Reference, str], others: Others) -> list[Entry]:
+    """An entry for each live object that the set declares no longer: `prune`, or `unchanged` with why it stays.
+
+    One that moved to another set and is in its inventory by now has none: it is that set's business.
+    """
+    ours = {reference: live for reference, live in leaving.items() if reference not in elsewhere}
+    kept = {reference: _kept(live) for reference, live in ours.items()}
+    if not all(kept.values()):
+        owners, unsure = _declared_by(others)
+        for reference in [reference for reference, why in kept.items() if not why]:
+            owner = owners.get(reference)
+            kept[reference] = f"the set {owner} declares it, and has to be applied" if owner else unsure
+    return [_leaving(live, kept[reference]) for reference, live in ours.items()]
+
+
+def _kept(live: Obj) -> str:
+    return being_deleted(live) or prune.protection(live, manager=MANAGER) or ""
+
+
+def _leaving(live: Obj, kept: str) -> Entry:
+    entry = _staying(live, f"declared no longer, but stays: {kept}")
+    return entry if kept else replace(entry, action=Action.PRUNE, message="")
+
+
+def _declared_by(others: Others) -> tuple[Mapping[Reference, str], str]:
+    """What other sets declare, and why that is not known. Not to know keeps an object: a deletion is not undone."""
+    try:
+        return others(), ""
+    except MeshflowError as problem:
+        return {}, f"whether another set declares it is not known ({problem})"
+
+
+def _staying(live: Obj, why: str) -> Entry:
+    metadata = live["metadata"]
+    return Entry(
+        Reference.of(live),
+        Action.UNCHANGED,
+        message=why,
+        uid=metadata.get("uid"),
+        resource_version=metadata.get("resourceVersion"),
+    )
 
 
 def _elsewhere(inventories: Mapping[str, Inventory], set_name: str) -> dict[Reference, str]:
@@ -141,21 +185,25 @@ def _elsewhere(inventories: Mapping[str, Inventory], set_name: str) -> dict[Refe
 
 def _coming(desired: Iterable[Desired], live: Mapping[Reference, Obj]) -> frozenset[tuple[str, str]]:
     """(group, kind) of definitions, and ("namespace", name), that are declared and the cluster lacks."""
-    found = set()
-    for item in desired:
-        if item.reference in live or not _carries_others(item.reference):
-            continue
-        if item.reference.kind == "Namespace":
-            found.add(("namespace", item.reference.name))
-        else:
-            spec = item.obj["spec"]
-            found.add((spec["group"], spec["names"]["kind"]))
-    return frozenset(found)
+    missing = [item for item in desired if item.reference not in live and _carries_others(item.reference)]
+    return frozenset(
+        _defined(item) if _is_definition(item.reference) else ("namespace", item.reference.name) for item in missing
+    )
 
 
 def _carries_others(reference: Reference) -> bool:
     """Whether other objects cannot be there without it."""
-    return (reference.group, reference.kind) in (("", "Namespace"), CRD)
+    return (reference.group, reference.kind) == ("", "Namespace") or _is_definition(reference)
+
+
+def _is_definition(reference: Reference) -> bool:
+    return (reference.group, reference.kind) == CRD
+
+
+def _defined(definition: Desired) -> tuple[str, str]:
+    """(group, kind) of what a definition defines."""
+    spec = definition.obj["spec"]
+    return spec["group"], spec["names"]["kind"]
 
 
 def _check_unique(desired: Iterable[Desired]) -> None:

@@ -39,6 +39,14 @@ async def read(
 
 
 async def _read_kind(kube: Kube, wanted: list[Reference], version: str | None) -> dict[Reference, Obj]:
+    """In that version, or in another one where the cluster does not serve it: a set may be about to change that."""
+    found = await _read_version(kube, wanted, version)
+    if not found and (other := await kube.another_version(wanted[0], version=version)):
+        found = await _read_version(kube, wanted, other)
+    return found
+
+
+async def _read_version(kube: Kube, wanted: list[Reference], version: str | None) -> dict[Reference, Obj]:
     if len(wanted) == 1:
         obj = await kube.get(wanted[0], version=version)
         return {} if obj is None else {wanted[0]: obj}

@@ -94,6 +94,11 @@ class Kinds:
         return found
 
 
+def builtin_group(group: str) -> bool:
+    """Whether Kubernetes itself serves a group, the same versions in every cluster; else definitions decide."""
+    return "." not in group or (group.endswith(".k8s.io") and not group.startswith(("gateway.", "snapshot.")))
+
+
 _NAMESPACED, _CLUSTER = True, False
 
 _ROWS: tuple[tuple[str, str, bool, dict[str, str]], ...] = (

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshflow import errors
+from meshflow import errors, settings
 from meshflow.hooks import store
 from meshflow.settings import Mesh
 
 if TYPE_CHECKING:
+    from meshflow.objects.reference import Reference
     from meshflow.sources.rendered import Rendered
 
 SERVICE_PREFIX = "service-"
@@ -44,6 +45,14 @@ def render(mesh: Mesh, bundle: str) -> Rendered:
         return sources.service(mesh, bundle.removeprefix(SERVICE_PREFIX), charts=charts)
     phase, _, stage = bundle.partition("@")
     return sources.phase(mesh, phase, charts=charts, stage=stage or None)
+
+
+def declared_elsewhere(mesh: Mesh, name: str) -> dict[Reference, str]:
+    """What all sets but this one declare, each with its set. Renders them all: for the rare case that it matters."""
+    services = settings.service_names(folder=mesh.manifests / mesh.services.path)
+    sets = (*mesh.phases, *map(of_service, services))
+    others = [other for other in sets if other != name]
+    return {item.reference: other for other in others for item in render(mesh, other).objects}
 
 
 def keep(rendered: Rendered) -> str:

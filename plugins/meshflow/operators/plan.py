@@ -110,12 +110,15 @@ async def plan_one(
     plan = await planner.plan(
         kube,
         objects,
-        set_name=name,
-        takeover=bool(rules and rules.takeover) if takeover is None else takeover,
-        prune_budget=rules.prune_budget if rules else declared.Phase.model_fields["prune_budget"].default,
+        planner.SetRules(
+            name,
+            takeover=bool(rules and rules.takeover) if takeover is None else takeover,
+            prune_budget=rules.prune_budget if rules else declared.Phase.model_fields["prune_budget"].default,
+            partial=bundles.is_stage(bundle),
+        ),
         verdicts=Verdicts(store.home() / "verdicts" / f"{store.safe(kube.cluster)}-{name}.json"),
         before=before,
-        partial=bundles.is_stage(bundle),
+        others=lambda: bundles.declared_elsewhere(mesh, name),
     )
     return Planned(plan, objects)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from meshflow.objects import quantities
+from meshflow.objects.kinds import builtin_group
 from meshflow.objects.reference import Obj, group_of
 from meshflow.plan import paths
 from meshflow.plan.ownership import Fields, is_set, list_keys
@@ -39,9 +40,7 @@ def suspicion(declared: Obj, live: Obj, owned: Fields) -> str | None:
     trimmed.pop("metadata", None)
     if metadata:
         trimmed["metadata"] = metadata
-    group = group_of(declared["apiVersion"])
-    builtin = "." not in group or (group.endswith(".k8s.io") and not group.startswith("gateway."))
-    return _Comparison(builtin).in_map(trimmed, live, owned, ())
+    return _Comparison(builtin_group(group_of(declared["apiVersion"]))).in_map(trimmed, live, owned, ())
 
 
 class _Comparison(NamedTuple):
