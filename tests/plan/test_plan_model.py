@@ -1,7 +1,8 @@
-"""A plan can be stored, counted and shown."""
+"""A plan can be counted and shown."""
 
 from __future__ import annotations
 
+import copy
 import json
 
 import pytest
@@ -59,13 +60,8 @@ EXAMPLE = Plan(
 
 
 @given(PLANS)
-def test_a_stored_plan_comes_back_the_same(plan: Plan) -> None:
-    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
-
-
-@given(PLANS)
 def test_rendering_is_deterministic_and_without_colour_plain(plan: Plan) -> None:
-    assert render.text(plan) == render.text(Plan.from_json(plan.to_json()))
+    assert render.text(plan) == render.text(copy.deepcopy(plan))
     told = render.text(EXAMPLE, colour=False)
     assert "\x1b" not in told
 
