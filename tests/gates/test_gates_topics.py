@@ -174,8 +174,24 @@ def test_evidence_needs_traffic_unless_nothing_could_break():
     says(mtls.evidence([], workloads=3, requests=0), INCONCLUSIVE, "no traffic")
     says(mtls.evidence([], workloads=3, requests=None), INCONCLUSIVE, "no traffic")
     says(mtls.evidence([], workloads=0, requests=None), PASS, "no workload")
+    says(mtls.evidence([], workloads=3, requests=float("nan")), INCONCLUSIVE, "no traffic")
     says(mtls.evidence([PLAIN], workloads=3, requests=120), FAIL, "x/a → y/b")
     assert mtls.evidence([PLAIN, HEADLESS], workloads=3, requests=120).numbers["plaintext"] == 1
+
+
+def test_evidence_names_what_nobody_was_seen_to_call():
+    found = mtls.evidence([], workloads=3, requests=120, silent=["weather/kafka", "weather/batch"])
+    says(found, PASS, "nobody was seen to call weather/batch, weather/kafka")
+    assert found.numbers["silent"] == 2
+
+
+def test_a_mesh_that_is_strict_already_needs_no_traffic_to_stay_so():
+    says(mtls.evidence([], workloads=0, requests=None, strict=9), PASS, "all 9 pods take mutual TLS only already")
+
+
+def test_a_port_that_nobody_declared_must_be_strict_too():
+    answers = {"a": [Effective(80, Mode.STRICT, "policy p"), Effective(0, Mode.PERMISSIVE, "policy q")]}
+    says(mtls.effective(answers), FAIL, "a:other ports is PERMISSIVE by policy q")
 
 
 def effective(**modes: str) -> Verdict:

@@ -55,8 +55,37 @@ def test_only_what_destinations_saw_in_plain_text_counts_as_plain_text(storage):
 
 
 def test_mutual_tls_is_counted_over_the_window(storage):
-    (total,) = ask(storage, "mutual_tls_requests").values()
-    assert total > 500
+    assert ask(storage, "mutual_tls_requests") == {"→api-primary": 300}
+
+
+def series(storage: Storage, metric: str, values: dict[float, float], **labels: str) -> None:
+    for moment, value in values.items():
+        storage.ingest(POD, [(metric, sorted_labels({**PAIR, **labels}), value)], moment)
+
+
+PLAIN = {"source_workload": "cron", "connection_security_policy": "none"}
+
+
+def test_a_caller_that_called_once_in_the_window_is_seen():
+    """Its series begins with that request and never grows: an increase alone would be 0."""
+    made = Storage()
+    series(made, "istio_requests_total", dict.fromkeys((980.0, 995.0, 1010.0), 1.0), **PLAIN)
+    assert ask(made, "plaintext_requests") == {"cron→api-primary": 1}
+
+
+def test_a_caller_that_was_silent_for_the_whole_window_is_not():
+    made = Storage()
+    series(made, "istio_requests_total", dict.fromkeys(range(600, 1011, 15), 7.0), **PLAIN)
+    assert ask(made, "plaintext_requests") == {}
+
+
+def test_a_connection_from_before_the_window_shows_by_its_bytes():
+    made = Storage()
+    moments = range(600, 1011, 15)
+    series(made, "istio_tcp_connections_opened_total", dict.fromkeys(moments, 1.0), **PLAIN)
+    series(made, "istio_tcp_received_bytes_total", {moment: 10.0 * moment for moment in moments}, **PLAIN)
+    assert ask(made, "plaintext_connections") == {}
+    assert list(ask(made, "plaintext_bytes")) == ["cron→api-primary"]
 
 
 def test_flagger_is_known_by_its_info(storage):

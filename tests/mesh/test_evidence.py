@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from meshflow.mesh import evidence
+from meshflow.mesh import evidence, mtls
 from meshflow.mesh.evidence import Kind
 
 SPACE = {"metadata": {"name": "weather", "labels": {"istio-injection": "enabled"}}}
@@ -51,19 +51,49 @@ def test_pods_of_other_namespaces_and_finished_ones_are_left_out(pod):
 
 
 def test_probes_that_are_not_rewritten_block(pod):
-    probed = pod(proxy="1.30.3", annotations={evidence.REWRITE: "false"})
-    probed["spec"]["containers"][0]["readinessProbe"] = {"httpGet": {"port": 8080}}
-    probed["spec"]["containers"][0]["livenessProbe"] = {"exec": {"command": ["true"]}}
+    probed = pod(proxy="1.30.3")
+    app = probed["spec"]["containers"][0]
+    app["readinessProbe"] = {"httpGet": {"port": 8080, "path": "/ready"}}
+    app["livenessProbe"] = {"exec": {"command": ["true"]}}
     (found,) = look(probed)
     assert (found.kind, found.blocks) == (Kind.PROBE, True)
     assert "app.readinessProbe asks port 8080 by httpGet" in found.message
-    probed["metadata"]["annotations"] = {}
+    app["readinessProbe"] = {"httpGet": {"port": 15020, "path": "/app-health/app/readyz"}}
     assert look(probed) == ()
 
 
-def test_ports_around_the_proxy_are_known_but_do_not_block(pod):
-    (found,) = look(pod(proxy="1.30.3", annotations={evidence.EXCLUDED: "6379"}))
+def test_probes_of_native_sidecars_are_not_rewritten_and_count_too(pod):
+    probed = pod(proxy="1.30.3")
+    own = {"name": "cache", "restartPolicy": "Always", "startupProbe": {"tcpSocket": {"port": 6379}}}
+    probed["spec"]["initContainers"].append(own)
+    assert kinds(look(probed)) == [Kind.PROBE]
+
+
+def test_a_probe_of_a_port_that_goes_around_the_proxy_does_not_block(pod):
+    probed = pod(proxy="1.30.3", annotations={mtls.EXCLUDED: "8081"})
+    app = probed["spec"]["containers"][0]
+    app |= {"ports": [{"name": "admin", "containerPort": 8081}], "livenessProbe": {"httpGet": {"port": "admin"}}}
+    assert kinds(look(probed)) == [Kind.BYPASS]
+
+
+@pytest.mark.parametrize(
+    ("annotations", "words"),
+    [
+        ({mtls.EXCLUDED: "6379"}, "proxy: 6379"),
+        ({mtls.INCLUDED: ""}, "proxy: any"),
+        ({mtls.INTERCEPTION: "NONE"}, "proxy: any"),
+    ],
+)
+def test_ports_around_the_proxy_are_known_but_do_not_block(pod, annotations, words):
+    (found,) = look(pod(proxy="1.30.3", annotations=annotations))
     assert (found.kind, found.blocks) == (Kind.BYPASS, False)
+    assert words in found.message
+
+
+def test_the_proxys_own_ports_are_no_hole(pod):
+    """With the CNI node agent the injector writes these annotations on every pod."""
+    own = {mtls.EXCLUDED: "15020", mtls.INCLUDED: "*", mtls.INTERCEPTION: "REDIRECT"}
+    assert look(pod(proxy="1.30.3", annotations=own)) == ()
 
 
 @pytest.mark.parametrize(

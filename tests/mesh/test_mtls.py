@@ -103,6 +103,56 @@ def test_another_root_namespace_is_respected():
     assert on(policy("m", "STRICT", namespace="root"), root_namespace="root").mode is Mode.STRICT
 
 
+def test_the_first_by_name_of_equally_old_policies_counts():
+    found = on(policy("b", "DISABLE"), policy("a-b", "PERMISSIVE"), policy("a", "STRICT"))
+    assert (found.mode, len(found.ignored)) == (Mode.STRICT, 2)
+
+
+def a_pod(**annotations: str) -> Obj:
+    containers = [
+        {"name": "app", "ports": [{"containerPort": 8080}]},
+        {"name": "istio-proxy", "ports": [{"containerPort": 15090}]},
+    ]
+    sidecars = [{"name": "cache", "restartPolicy": "Always", "ports": [{"containerPort": 6379}]}]
+    metadata = {"name": "web-1", "namespace": "weather", "labels": LABELS, "annotations": annotations}
+    return {"metadata": metadata, "spec": {"containers": containers, "initContainers": sidecars}}
+
+
+def test_ports_that_nobody_declared_are_asked_about_too():
+    """A containerPort is for the reader; a process listens where it likes."""
+    hole = policy("hole", "STRICT", selector=LABELS, ports={9999: "DISABLE"})
+    foreign = policy("other", "STRICT", selector={"app": "other"}, ports={1: "DISABLE"})
+    pod = a_pod(**{mtls.EXCLUDED: "7000,15020"})
+    assert mtls.ports(pod, policies=[hole, foreign, MESH]) == (6379, 7000, 8080, 9999, mtls.OTHERS)
+    assert mtls.ports({"metadata": {"name": "bare"}, "spec": {}}, policies=[]) == (mtls.OTHERS,)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "around"),
+    [
+        ({mtls.INCLUDED: "8080"}, [9999, mtls.OTHERS]),
+        ({mtls.INCLUDED: ""}, [8080, 9999, mtls.OTHERS]),
+        ({mtls.INCLUDED: "*"}, []),
+        ({mtls.INCLUDED: "*", mtls.EXCLUDED: "9999"}, [9999]),
+        ({mtls.INTERCEPTION: "NONE"}, [8080, 9999, mtls.OTHERS]),
+        ({mtls.INTERCEPTION: "TPROXY"}, []),
+    ],
+)
+def test_what_annotations_lead_around_the_proxy_is_plain_text(annotations, around):
+    ports = [8080, 9999, mtls.OTHERS]
+    found = mtls.effective(LABELS, namespace="weather", ports=ports, policies=[MESH], annotations=annotations)
+    assert [item.port for item in found if item.mode is Mode.DISABLE] == around
+    assert all(item.decided_by.startswith("annotation ") for item in found if item.mode is Mode.DISABLE)
+
+
+def test_a_rule_for_all_hosts_is_about_every_namespace():
+    rule = {"kind": "DestinationRule", "apiVersion": "networking.istio.io/v1"}
+    rule["metadata"] = {"name": "plain", "namespace": "istio-system"}
+    rule["spec"] = {"host": "*", "trafficPolicy": {"tls": {"mode": "DISABLE"}}}
+    (found,) = mtls.conflicts([rule], servers={"web.weather.svc.cluster.local": Mode.STRICT})
+    assert found.host == "web.weather.svc.cluster.local"
+
+
 def test_a_port_that_goes_around_the_proxy_is_plain_text_whatever_policies_say():
     found = on(MESH, annotations={mtls.EXCLUDED: "9090, 8080"})
     assert found.mode is Mode.DISABLE

@@ -3,36 +3,58 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from meshflow.gates.model import Result, Verdict
 from meshflow.mesh.evidence import Finding
-from meshflow.mesh.mtls import Conflict, Effective, Mode
+from meshflow.mesh.mtls import OTHERS, Conflict, Effective, Mode
 
 EVIDENCE, EFFECTIVE, CLIENTS = "mtls.evidence", "mtls.effective", "mtls.clients"
 
 
-def evidence(findings: Iterable[Finding], *, workloads: int, requests: float | None) -> Verdict:
+def evidence(
+    findings: Iterable[Finding],
+    *,
+    workloads: int,
+    requests: float | None,
+    strict: int = 0,
+    silent: Collection[str] = (),
+) -> Verdict:
     """Whether anything speaks against STRICT.
 
-    `workloads` is how many pods behind proxies there are besides the gateways; `requests` how many the mesh carried by
-    mutual TLS in the window (None: nobody could be asked, or there was no sample). No finding without traffic proves
-    nothing, so that is inconclusive, unless there is no workload yet that could break.
+    `workloads` is how many pods behind proxies there are, besides the gateways, that take plain text now; `strict` how
+    many do not. `requests` is how many the mesh carried by mutual TLS in the window (None: nobody could be asked, or
+    there was no sample). No finding without traffic proves nothing, so that is inconclusive, unless there is no
+    workload that could break. `silent` are workloads that nobody was seen to call: nothing speaks against them, and
+    nothing for them.
     """
     found = list(findings)
     kinds = Counter(finding.kind.value for finding in found)
-    numbers = {"workloads": workloads, "mutual_tls_requests": requests if requests is not None else "none", **kinds}
+    known = requests is not None and requests > 0
+    numbers = {
+        "workloads": workloads,
+        "strict": strict,
+        "mutual_tls_requests": requests if requests is not None else "none",
+        "silent": len(silent),
+        **kinds,
+    }
     blocking = [finding for finding in found if finding.blocks]
     if blocking:
         first = "; ".join(str(finding) for finding in blocking[:3])
         more = f" and {len(blocking) - 3} more" if len(blocking) > 3 else ""
         return Verdict(EVIDENCE, Result.FAIL, f"STRICT would break: {first}{more}", numbers)
     if not workloads:
-        return Verdict(EVIDENCE, Result.PASS, "no workload is in the mesh yet that STRICT could break", numbers)
-    if not requests:
+        reason = f"all {strict} pods take mutual TLS only already" if strict else _NOBODY
+        return Verdict(EVIDENCE, Result.PASS, reason, numbers)
+    if not known:
         reason = "no traffic was seen, so nothing proves that callers use mutual TLS"
         return Verdict(EVIDENCE, Result.INCONCLUSIVE, reason, numbers)
-    return Verdict(EVIDENCE, Result.PASS, f"{requests:.0f} requests by mutual TLS and none in plain text", numbers)
+    unseen = f"; nobody was seen to call {_few(silent)}" if silent else ""
+    reason = f"{requests:.0f} requests by mutual TLS and none in plain text{unseen}"
+    return Verdict(EVIDENCE, Result.PASS, reason, numbers)
+
+
+_NOBODY = "no workload is in the mesh yet that STRICT could break"
 
 
 def blind(findings: Iterable[Finding], *, workloads: int, why: str) -> Verdict:
@@ -52,13 +74,15 @@ def effective(
 ) -> Verdict:
     """Whether every workload and port has the wanted mode. `answers` is by workload.
 
-    `exceptions` are `workload:port`, each a deliberate hole: they are counted, not failed.
+    Ports that nobody declared count like the others: a process may listen there. `exceptions` are `workload:port`,
+    each a deliberate hole: they are counted, not failed.
     """
     allowed = set(exceptions)
-    ports = [(f"{workload}:{item.port}", item) for workload, items in sorted(answers.items()) for item in items]
+    ports = [(_named(workload, item), item) for workload, items in sorted(answers.items()) for item in items]
     weaker = [(name, item) for name, item in ports if item.mode is not wanted and name not in allowed]
-    modes = Counter(item.mode.value for _, item in ports)
-    numbers = {"workloads": len(answers), "ports": len(ports), **modes, "exceptions": len(allowed)}
+    declared = [item for _, item in ports if item.port != OTHERS]
+    modes = Counter(item.mode.value for item in declared)
+    numbers = {"workloads": len(answers), "ports": len(declared), **modes, "exceptions": len(allowed)}
     if weaker:
         first = "; ".join(f"{name} is {item.mode.value} by {item.decided_by}" for name, item in weaker[:3])
         more = f" and {len(weaker) - 3} more" if len(weaker) > 3 else ""
@@ -66,7 +90,7 @@ def effective(
     if not ports:
         return Verdict(EFFECTIVE, Result.INCONCLUSIVE, "there is no port to judge", numbers)
     deciding = sorted({item.decided_by for _, item in ports})
-    reason = f"all {len(ports)} ports of {len(answers)} workloads are {wanted.value}, by {', '.join(deciding[:3])}"
+    reason = f"all {len(declared)} ports of {len(answers)} workloads are {wanted.value}, by {', '.join(deciding[:3])}"
     return Verdict(EFFECTIVE, Result.PASS, reason, numbers)
 
 
@@ -77,3 +101,12 @@ def clients(conflicts: Sequence[Conflict], *, rules: int) -> Verdict:
         first = "; ".join(f"{item.rule} for {item.host}: {item.message}" for item in conflicts[:3])
         return Verdict(CLIENTS, Result.FAIL, first, numbers)
     return Verdict(CLIENTS, Result.PASS, f"none of {rules} DestinationRules contradicts its server", numbers)
+
+
+def _named(workload: str, item: Effective) -> str:
+    return f"{workload}:{'other ports' if item.port == OTHERS else item.port}"
+
+
+def _few(names: Collection[str], *, limit: int = 5) -> str:
+    shown = ", ".join(sorted(names)[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

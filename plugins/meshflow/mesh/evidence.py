@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
-from meshflow.mesh import injection
-from meshflow.mesh.mtls import EXCLUDED
+from meshflow.mesh import injection, mtls
 from meshflow.objects.reference import Obj, Reference
 
 HTTP_PROBES = ("httpGet", "tcpSocket", "grpc")
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
-REWRITE = "sidecar.istio.io/rewriteAppHTTPProbers"
+REWRITTEN = "/app-health/"
+"""How the path of a probe begins that the injector made go by way of the agent, which no mutual TLS stands before."""
 
 
 class Sample(Protocol):
@@ -106,20 +106,32 @@ def _of_pod(pod: Obj, namespace: Obj) -> Iterator[Finding]:
         yield Finding(kind, reference, f"it has no proxy ({want.why})")
         return
     annotations = pod["metadata"].get("annotations") or {}
-    if annotations.get(EXCLUDED):
-        yield Finding(Kind.BYPASS, reference, f"ports {annotations[EXCLUDED]} go around the proxy")
-    if annotations.get(REWRITE, "true").lower() == "false":
-        yield from _probes(pod, reference)
+    past = [str(port or "any") for port in mtls.ports(pod, policies=()) if mtls.around(port, annotations)]
+    if past:
+        yield Finding(Kind.BYPASS, reference, f"ports that go around the proxy: {', '.join(past)}")
+    yield from _probes(pod, reference, annotations)
 
 
-def _probes(pod: Obj, reference: str) -> Iterator[Finding]:
-    for container in (pod.get("spec") or {}).get("containers") or []:
+def _probes(pod: Obj, reference: str, annotations: Mapping[str, str]) -> Iterator[Finding]:
+    spec = pod.get("spec") or {}
+    for container in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]:
         for name in PROBES:
             probe = container.get(name) or {}
             kind = next((kind for kind in HTTP_PROBES if kind in probe), None)
-            if kind and container["name"] != injection.CONTAINER:
+            if kind is None or container["name"] == injection.CONTAINER:
+                continue
+            if not _goes_around(probe[kind], container, annotations):
                 port = probe[kind].get("port")
                 yield Finding(Kind.PROBE, reference, f"{container['name']}.{name} asks port {port} by {kind}")
+
+
+def _goes_around(action: Obj, container: Obj, annotations: Mapping[str, str]) -> bool:
+    """Whether the kubelet's question never meets mutual TLS: it was rewritten, or its port bypasses the proxy."""
+    named = {port.get("name"): port["containerPort"] for port in container.get("ports") or []}
+    port = str(named.get(action.get("port"), action.get("port")))
+    if str(action.get("path", "")).startswith(REWRITTEN):
+        return True
+    return port.isdigit() and bool(mtls.around(int(port), annotations))
 
 
 def _headless(service: Obj) -> Finding | None:

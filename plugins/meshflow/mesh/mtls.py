@@ -7,8 +7,11 @@ PeerAuthentication has four levels; the narrowest that says something wins:
     namespace  a policy without a selector in the workload's namespace; its portLevelMtls is ignored
     mesh       a policy without a selector in the root namespace
 
-At each level only the oldest policy counts. UNSET, like no mode at all, leaves the question to the next level; when all
-do, the answer is PERMISSIVE. What a client sends is decided elsewhere: by auto-mTLS, unless a DestinationRule's `tls`
+At each level only the oldest policy counts (of equally old ones the first by name). UNSET, like no mode at all, leaves
+the question to the next level; when all do, the answer is PERMISSIVE. What annotations lead around the proxy is plain
+text whatever policies say. A process may listen on ports that nobody declared, so `ports` has one for all others.
+
+What a client sends is decided elsewhere: by auto-mTLS, unless a DestinationRule's `tls`
 says otherwise, and then the two can contradict each other (`conflicts`).
 """
 
@@ -18,10 +21,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from meshflow.mesh.injection import CONTAINER as PROXY
 from meshflow.objects.reference import Obj, Reference
 
 ROOT_NAMESPACE = "istio-system"
 EXCLUDED = "traffic.sidecar.istio.io/excludeInboundPorts"
+INCLUDED = "traffic.sidecar.istio.io/includeInboundPorts"
+INTERCEPTION = "sidecar.istio.io/interceptionMode"
+OWN_PORTS = frozenset({15020, 15021, 15090})
+"""Of the proxy itself: with the CNI node agent every pod is annotated to exclude them."""
+
+OTHERS = 0
+"""Stands for every port that nobody declared."""
+
 DEFAULT = "Istio's default"
 
 
@@ -41,7 +53,10 @@ SENTENCES: Mapping[Mode, str] = {
 
 
 class Effective(NamedTuple):
-    """The answer for one port. `decided_by` names the policy and its level; `ignored` the newer duplicates there."""
+    """The answer for one port (or `OTHERS`).
+
+    `decided_by` names the policy and its level; `ignored` the newer duplicates there.
+    """
 
     port: int
     mode: Mode
@@ -77,14 +92,44 @@ def effective(
     mesh = _oldest(item for item in policies if _namespace(item) == root_namespace and not _selector(item))
     own = [item for item in policies if _namespace(item) == namespace != root_namespace]
     wide = _oldest(item for item in own if not _selector(item))
-    narrow = _oldest(item for item in own if _selector(item) and _selector(item).items() <= labels.items())
-    past = _excluded(annotations or {})
+    narrow = _oldest(item for item in own if _selects(item, labels))
     return tuple(
-        Effective(port, Mode.DISABLE, f"annotation {EXCLUDED}: the proxy does not see it")
-        if port in past
+        Effective(port, Mode.DISABLE, f"annotation {past}: the proxy does not see it")
+        if (past := around(port, annotations or {}))
         else _answer(port, narrow=narrow, wide=wide, mesh=mesh)
         for port in ports
     )
+
+
+def ports(pod: Obj, *, policies: Iterable[Obj]) -> tuple[int, ...]:
+    """The ports of a pod to ask about: declared, named by its own policies or annotations, and `OTHERS`."""
+    metadata, spec = pod["metadata"], pod.get("spec") or {}
+    labels, namespace = metadata.get("labels") or {}, metadata.get("namespace", "")
+    containers = [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]
+    declared = {
+        int(port["containerPort"])
+        for container in containers
+        if container["name"] != PROXY
+        for port in container.get("ports") or []
+    }
+    named = {
+        int(port)
+        for item in policies
+        if _namespace(item) == namespace and _selects(item, labels)
+        for port in (item.get("spec") or {}).get("portLevelMtls") or {}
+    }
+    excluded = _numbers((metadata.get("annotations") or {}).get(EXCLUDED)) - OWN_PORTS
+    return (*sorted(declared | named | excluded), OTHERS)
+
+
+def around(port: int, annotations: Mapping[str, str]) -> str:
+    """The annotation that leads a port around the proxy, empty when none does."""
+    if annotations.get(INTERCEPTION) == "NONE":
+        return INTERCEPTION
+    included = annotations.get(INCLUDED, "*").strip()
+    if included != "*":
+        return "" if port in _numbers(included) else INCLUDED
+    return EXCLUDED if port in _numbers(annotations.get(EXCLUDED)) else ""
 
 
 def conflicts(rules: Iterable[Obj], *, servers: Mapping[str, Mode | None]) -> tuple[Conflict, ...]:
@@ -102,8 +147,8 @@ def conflicts(rules: Iterable[Obj], *, servers: Mapping[str, Mode | None]) -> tu
 
 
 def full_name(host: str, *, namespace: str) -> str:
-    """A short host as Istio completes it: with the namespace of the rule that names it."""
-    return host if "." in host else f"{host}.{namespace}.svc.cluster.local"
+    """A short host as Istio completes it: with the namespace of the rule that names it. `*` is all hosts."""
+    return host if "." in host or host == "*" else f"{host}.{namespace}.svc.cluster.local"
 
 
 def _answer(port: int, *, narrow: _Level, wide: _Level, mesh: _Level) -> Effective:
@@ -140,9 +185,12 @@ def _namespace(policy: Obj) -> str:
     return str(policy["metadata"].get("namespace", ""))
 
 
-def _excluded(annotations: Mapping[str, str]) -> frozenset[int]:
-    parts = annotations.get(EXCLUDED, "").split(",")
-    return frozenset(int(part) for part in parts if part.strip().isdigit())
+def _selects(policy: Obj, labels: Mapping[str, str]) -> bool:
+    return bool(_selector(policy)) and _selector(policy).items() <= labels.items()
+
+
+def _numbers(text: str | None) -> frozenset[int]:
+    return frozenset(int(part) for part in (text or "").split(",") if part.strip().isdigit())
 
 
 def _tls(rule: Obj) -> Iterator[tuple[str, str]]:

@@ -22,27 +22,33 @@ async def ask(kube: Kube, mesh: Mesh, options: Options) -> list[Verdict]:
     names = {item.name for item in mesh.injection.namespaces}
     cluster = await observing.workloads(kube)
     owners = proxies.by_reference(cluster.workloads)
-    answers: dict[str, tuple[modes.Effective, ...]] = {}
+    answers: dict[str, dict[modes.Effective, None]] = {}
     for pod in cluster.pods:
-        namespace = pod["metadata"].get("namespace", "")
-        if namespace in names and proxies.alive(pod) and proxies.proxy_of(pod) and not _is_gateway(pod):
+        meshed = pod["metadata"].get("namespace") in names and proxies.alive(pod) and proxies.proxy_of(pod)
+        if meshed and not is_gateway(pod):
             owner = str(proxies.owner_of(pod, owners))
-            answers[owner] = _effective(pod, namespace, policies)
+            answers.setdefault(owner, {}).update(dict.fromkeys(effective(pod, policies)))
     return [
-        mtls.effective(answers) if answers else _mesh_wide(policies),
+        mtls.effective({owner: tuple(found) for owner, found in answers.items()}) if answers else _mesh_wide(policies),
         mtls.clients(modes.conflicts(rules, servers=_servers(services, cluster.pods, policies)), rules=len(rules)),
     ]
 
 
-def _effective(pod: Obj, namespace: str, policies: Sequence[Obj]) -> tuple[modes.Effective, ...]:
+def effective(pod: Obj, policies: Sequence[Obj], *, ports: Sequence[int] | None = None) -> tuple[modes.Effective, ...]:
+    """The modes of a pod's ports, of all of them unless some are named."""
     metadata = pod["metadata"]
     return modes.effective(
         metadata.get("labels") or {},
-        namespace=namespace,
-        ports=_ports(pod),
+        namespace=metadata.get("namespace", ""),
+        ports=modes.ports(pod, policies=policies) if ports is None else ports,
         policies=policies,
         annotations=metadata.get("annotations") or {},
     )
+
+
+def is_gateway(pod: Obj) -> bool:
+    """Whether the proxy is all that the pod runs."""
+    return {item["name"] for item in pod["spec"].get("containers", [])} == {proxies.CONTAINER}
 
 
 def _mesh_wide(policies: Sequence[Obj]) -> Verdict:
@@ -52,16 +58,6 @@ def _mesh_wide(policies: Sequence[Obj]) -> Verdict:
             "any workload": modes.effective({}, namespace="", ports=[80], policies=policies),
         }
     )
-
-
-def _ports(pod: Obj) -> list[int]:
-    containers = [item for item in pod["spec"].get("containers", []) if item["name"] != proxies.CONTAINER]
-    return sorted({int(port["containerPort"]) for item in containers for port in item.get("ports") or []})
-
-
-def _is_gateway(pod: Obj) -> bool:
-    containers = {item["name"] for item in pod["spec"].get("containers", [])}
-    return containers == {proxies.CONTAINER}
 
 
 def _servers(services: Sequence[Obj], pods: Sequence[Obj], policies: Sequence[Obj]) -> dict[str, modes.Mode | None]:
@@ -79,14 +75,24 @@ def _servers(services: Sequence[Obj], pods: Sequence[Obj], policies: Sequence[Ob
         ]
         if behind:
             host = modes.full_name(service["metadata"]["name"], namespace=namespace)
-            found[host] = _weakest([_mode(pod, namespace, policies) for pod in behind])
+            found[host] = _weakest([_mode(pod, service, policies) for pod in behind])
     return found
 
 
-def _mode(pod: Obj, namespace: str, policies: Sequence[Obj]) -> modes.Mode | None:
+def _mode(pod: Obj, service: Obj, policies: Sequence[Obj]) -> modes.Mode | None:
+    """What the pod takes from the Service's clients."""
     if proxies.proxy_of(pod) is None:
         return None
-    return _weakest([item.mode for item in _effective(pod, namespace, policies)]) if _ports(pod) else modes.Mode.STRICT
+    targets = _targets(pod, service) or [modes.OTHERS]
+    return _weakest([item.mode for item in effective(pod, policies, ports=targets)])
+
+
+def _targets(pod: Obj, service: Obj) -> list[int]:
+    """The container ports that the Service leads to; a named one that the pod does not have leads nowhere."""
+    containers = [*(pod["spec"].get("containers") or []), *(pod["spec"].get("initContainers") or [])]
+    named = {port.get("name"): port["containerPort"] for item in containers for port in item.get("ports") or []}
+    wanted = [port.get("targetPort", port["port"]) for port in service["spec"].get("ports") or []]
+    return [int(port) for target in wanted if str(port := named.get(target, target)).isdigit()]
 
 
 def _weakest(found: Sequence[modes.Mode | None]) -> modes.Mode | None:
