@@ -6,5 +6,5 @@ makes, pure), `analysis`, `options`, `webhooks`, `events`, `recorder`, `world` a
 `checks`, `operator` (jobs and ticks), `standin`.
 
 Not simulated: other mesh providers than istio (and `kubernetes`, for blue/green without a mesh), targets other than
-Deployments, session affinity, alerts, KEDA, and the dropping of events that come too fast.
+Deployments, session affinity, alerts and KEDA.
 """

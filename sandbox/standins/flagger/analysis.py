@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
 
 from sandbox.network import NetworkError
 from sandbox.standins.flagger.spec import Canary, Metric, duration_text
@@ -24,16 +25,21 @@ LEAST_WINDOW = 5.0  # real seconds
 ONLINE = "vector(1)"
 SUCCESS_RATE, DURATION = "request-success-rate", "request-duration"
 
-_SELECT = 'reporter="destination",destination_workload_namespace="{{ namespace }}",destination_workload=~"{{ target }}"'
-BUILTIN: dict[str, str] = {
-    SUCCESS_RATE: (
-        f'sum(rate(istio_requests_total{{{_SELECT},response_code!~"5.*"}}[{{{{ interval }}}}]))'
-        f" / sum(rate(istio_requests_total{{{_SELECT}}}[{{{{ interval }}}}])) * 100"
-    ),
-    DURATION: (
-        "histogram_quantile(0.99, sum by (le)"
-        f" (rate(istio_request_duration_milliseconds_bucket{{{_SELECT}}}[{{{{ interval }}}}])))"
-    ),
+_WORKLOAD = 'destination_workload_namespace="{{ namespace }}",destination_workload=~"{{ target }}"'
+_PODS = 'kubernetes_namespace="{{ namespace }}",kubernetes_pod_name=~"{{ target }}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"'
+
+
+def _builtin(count: str, bucket: str, select: str, code: str) -> dict[str, str]:
+    good, all_ = (f"sum(rate({count}{{{s}}}[{{{{ interval }}}}]))" for s in (f'{select},{code}!~"5.*"', select))
+    slowest = f"sum by (le) (rate({bucket}{{{select}}}[{{{{ interval }}}}]))"
+    return {SUCCESS_RATE: f"{good} / {all_} * 100", DURATION: f"histogram_quantile(0.99, {slowest})"}
+
+
+_PROXIES = ("istio_requests_total", "istio_request_duration_milliseconds_bucket")
+_APPLICATION = ("http_request_duration_seconds_count", "http_request_duration_seconds_bucket")
+BUILTIN: dict[str, dict[str, str]] = {  # by provider: those of proxies, or those that the application itself exports
+    "istio": _builtin(*_PROXIES, f'reporter="destination",{_WORKLOAD}', "response_code"),
+    "kubernetes": _builtin(*_APPLICATION, _PODS, "status"),
 }
 _FIELD = re.compile(r"\{\{-?\s*(?:(index)\s+)?(\w+)(?:\.(\w+)|\s+\"(\w+)\")?\s*-?\}\}")
 
@@ -46,19 +52,23 @@ class QueryFailed(Exception):
     """Prometheus could not be asked, or refused the query."""
 
 
+class Unusable(Exception):
+    """There is nothing to ask; the text is the whole message of the failed check."""
+
+
 Query = Callable[[str], Awaitable[float]]
 
 
 async def ask(network: Network, server: str, promql: str, *, namespace: str) -> float:
     """The value of the last series of the answer. `server` is Prometheus' base URL. Raises NoValues, QueryFailed."""
     query = " ".join(promql.split())
+    url = f"{server.rstrip('/')}/api/v1/query"
     try:
-        url = f"{server.rstrip('/')}/api/v1/query"
         answer = await network.request("GET", url, namespace=namespace, params={"query": query}, timeout=5.0)
     except NetworkError as error:
-        raise QueryFailed(f"running query failed: request failed: {error}") from error
+        raise QueryFailed(f'request failed: Get "{url}?query={quote_plus(query)}": {error}') from error
     if answer.status_code >= 400:
-        text = f"running query failed: error response: Status {answer.status_code} {answer.reason_phrase}"
+        text = f"error response: Status {answer.status_code} {answer.reason_phrase}"
         raise QueryFailed(f"{text}: {answer.text[:200]}")
     return _value(answer.json()["data"])
 
@@ -87,15 +97,23 @@ def judge(canary: Canary, metric: Metric, value: float) -> str | None:
     return _judged(canary, metric, value, f"{metric.name} {value:.2f}", lambda bound: f"{bound:g}")
 
 
-def no_values(canary: Canary, metric: Metric) -> str:
+def no_values(canary: Canary, metric: Metric, *, provider: str) -> str:
     """The message of a check that found no data."""
+    text = "Halt advancement no values found for"
     if metric.template:
-        return f"Halt advancement no values found for custom metric: {metric.name}: no values found"
+        return f"{text} custom metric: {metric.name}: no values found"
     if metric.query:
-        return f"Halt advancement no values found for metric: {metric.name}"
+        return f"{text} metric: {metric.name}"
     where = f"{canary.target}.{canary.namespace}"
-    text = f"Halt advancement no values found for istio metric {metric.name} probably {where} is not receiving traffic"
+    text = f"{text} {provider} metric {metric.name} probably {where} is not receiving traffic"
     return f"{text}: running query failed: no values found" if metric.name == SUCCESS_RATE else text
+
+
+def failed(metric: Metric, error: QueryFailed) -> str:
+    """The message of a check whose query failed."""
+    if metric.template or metric.query:
+        return f"{'Metric' if metric.template else 'Prometheus'} query failed for {metric.name}: {error}"
+    return f"Prometheus query failed: running query failed: {error}"
 
 
 def _judged(canary: Canary, metric: Metric, value: float, shown: str, bound: Callable[[float], str]) -> str | None:

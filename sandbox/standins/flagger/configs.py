@@ -61,7 +61,7 @@ def tracked(obj: Obj) -> bool:
 
 
 def checksum(obj: Obj) -> str:
-    return hashing.checksum(obj.get("data") or {})
+    return hashing.checksum(obj.get("data"))
 
 
 def renamed(pod_spec: Obj, keys: set[str]) -> Obj:
@@ -74,7 +74,7 @@ def renamed(pod_spec: Obj, keys: set[str]) -> Obj:
 
 
 def twin(obj: Obj, *, owner: Obj) -> Obj:
-    """The primary's copy of a ConfigMap or Secret."""
+    """The primary's copy of a ConfigMap or Secret, without its binaryData."""
     metadata = {
         "name": f"{obj['metadata']['name']}-primary",
         "namespace": obj["metadata"]["namespace"],

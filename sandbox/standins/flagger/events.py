@@ -1,13 +1,16 @@
 """Kubernetes events about a Canary, written as client-go's recorder writes them.
 
-The recorder does two things that readers must cope with: an event that repeats is counted up instead of written
-again, and after `SIMILAR` different messages of one type within `WINDOW` the next ones share a single event whose
-message starts with "(combined from similar events): ". The third thing, dropping events after 25 in a row, is left out.
+The recorder does three things that readers must cope with: an event that repeats is counted up instead of written
+again; from the `SIMILAR`th different message of one type on (none older than `WINDOW` apart) new ones share a single
+event whose message starts with "(combined from similar events): "; and after `BURST` events about one Canary only one
+more gets through every `REFILL` seconds, the others are lost. Those count all the same: the next one that gets through
+has the count of all.
 """
 
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +26,51 @@ REASON = "Synced"
 COMBINED = "(combined from similar events): "
 SIMILAR = 10
 WINDOW = 600.0  # seconds on the clock
+BURST, REFILL = 25, 300.0  # events, seconds on the clock
+
+
+@dataclass
+class _Allowance:
+    """How many events about one Canary may still be written."""
+
+    left: float
+    since: datetime
+
+    def taken(self, now: datetime, *, refill: float) -> bool:
+        """Whether one more may be written now; it is taken from what is left."""
+        self.left = min(float(BURST), self.left + (now - self.since).total_seconds() / refill)
+        self.since = now
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
+
+
+@dataclass
+class _Log:
+    """One event as it was last observed: written or not, it counts."""
+
+    name: str
+    since: str
+    count: int = 0
+
+
+@dataclass
+class _Similar:
+    """The different messages of one type."""
+
+    messages: dict[str, None] = field(default_factory=dict)  # in order of arrival
+    last: datetime | None = None
+
+    def is_one_of_many(self, message: str, now: datetime, *, window: float) -> bool:
+        if self.last and now - self.last > timedelta(seconds=window):
+            self.messages.clear()
+        self.messages[message] = None
+        self.last = now
+        if len(self.messages) < SIMILAR:
+            return False
+        del self.messages[next(iter(self.messages))]
+        return True
 
 
 class Events:
@@ -30,36 +78,40 @@ class Events:
 
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client, self._clock = client, clock
-        self._known: dict[tuple[str, str, str], Obj] = {}
-        self._messages: dict[tuple[str, str], dict[str, datetime]] = {}
+        self._logs: dict[tuple[str, str, str], _Log] = {}
+        self._similar: dict[tuple[str, str], _Similar] = {}
+        self._allowances: dict[str, _Allowance] = {}
         self._serial = itertools.count(1)
 
     async def write(self, canary: Canary, message: str, *, warning: bool) -> None:
-        """One event about the Canary."""
+        """One event about the Canary, unless it comes too soon after many others."""
         kind = "Warning" if warning else "Normal"
         uid = canary.obj["metadata"].get("uid", str(canary))
-        combined = self._is_one_of_many(uid, kind, message)
-        key = (uid, kind, COMBINED if combined else message)
-        text = f"{COMBINED}{message}" if combined else message
-        now = self._clock.timestamp()
-        known = self._known.get(key)
-        if known is not None:
-            self._known[key] = await self._repeat(known, text, now) or await self._create(canary, kind, text, now)
-        else:
-            self._known[key] = await self._create(canary, kind, text, now)
+        similar = self._similar.setdefault((uid, kind), _Similar())
+        combined = similar.is_one_of_many(message, self._clock.now(), window=self._clock.scaled(WINDOW))
+        log = self._observed(canary, (uid, kind, COMBINED if combined else message))
+        if self._may_write(uid):
+            await self._write(canary, kind, f"{COMBINED}{message}" if combined else message, log)
 
-    def _is_one_of_many(self, uid: str, kind: str, message: str) -> bool:
+    def _observed(self, canary: Canary, key: tuple[str, str, str]) -> _Log:
         now = self._clock.now()
-        recent = self._messages.setdefault((uid, kind), {})
-        oldest = now - timedelta(seconds=self._clock.scaled(WINDOW))
-        if recent and max(recent.values()) < oldest:
-            recent.clear()
-        recent[message] = now
-        return len(recent) > SIMILAR
+        stamp = f"{int(now.timestamp() * 1000):x}{next(self._serial):04x}"
+        log = self._logs.setdefault(key, _Log(f"{canary.name}.{stamp}", self._clock.timestamp()))
+        log.count += 1
+        return log
 
-    async def _create(self, canary: Canary, kind: str, message: str, now: str) -> Obj:
+    def _may_write(self, uid: str) -> bool:
+        now = self._clock.now()
+        allowance = self._allowances.setdefault(uid, _Allowance(BURST, now))
+        return allowance.taken(now, refill=self._clock.scaled(REFILL))
+
+    async def _write(self, canary: Canary, kind: str, message: str, log: _Log) -> None:
+        now = self._clock.timestamp()
+        if log.count > 1 and await self._client.get("v1", "Event", log.name, canary.namespace):
+            change = {"count": log.count, "lastTimestamp": now, "message": message}
+            await self._client.patch("v1", "Event", log.name, canary.namespace, change)
+            return
         metadata = canary.obj["metadata"]
-        stamp = f"{int(self._clock.now().timestamp() * 1000):x}{next(self._serial):04x}"
         involved = {
             "apiVersion": "flagger.app/v1beta1",
             "kind": "Canary",
@@ -68,26 +120,20 @@ class Events:
             "uid": metadata.get("uid", ""),
             "resourceVersion": metadata.get("resourceVersion", ""),
         }
-        event = {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {"name": f"{canary.name}.{stamp}", "namespace": canary.namespace},
-            "involvedObject": involved,
-            "type": kind,
-            "reason": REASON,
-            "message": message,
-            "source": {"component": "flagger"},
-            "reportingComponent": "flagger",
-            "reportingInstance": "",
-            "firstTimestamp": now,
-            "lastTimestamp": now,
-            "count": 1,
-        }
-        return await self._client.create(event)
-
-    async def _repeat(self, known: Obj, message: str, now: str) -> Obj | None:
-        metadata = known["metadata"]
-        if await self._client.get("v1", "Event", metadata["name"], metadata["namespace"]) is None:
-            return None
-        change = {"count": known["count"] + 1, "lastTimestamp": now, "message": message}
-        return await self._client.patch("v1", "Event", metadata["name"], metadata["namespace"], change)
+        await self._client.create(
+            {
+                "apiVersion": "v1",
+                "kind": "Event",
+                "metadata": {"name": log.name, "namespace": canary.namespace},
+                "involvedObject": involved,
+                "type": kind,
+                "reason": REASON,
+                "message": message,
+                "source": {"component": "flagger"},
+                "reportingComponent": "flagger",
+                "reportingInstance": "",
+                "firstTimestamp": log.since,
+                "lastTimestamp": now,
+                "count": log.count,
+            }
+        )

@@ -52,6 +52,8 @@ _RESTS = (Phase.INITIALIZED, Phase.SUCCEEDED, Phase.FAILED)
 _ANALYSED = (Phase.PROGRESSING, Phase.WAITING_PROMOTION)
 _PROMOTES = (Phase.PROMOTING, Phase.FINALISING)
 
+ROUNDS_WITHOUT_MESH = 10  # of a Canary that asks for weights where nothing can shift traffic
+
 TRANSITIONS: frozenset[tuple[Phase, Phase]] = frozenset(
     {(rest, to) for rest in (*_RESTS, Phase.WAITING) for to in (Phase.WAITING, Phase.PROGRESSING)}
     | {(phase, Phase.PROGRESSING) for phase in _ANALYSED}
@@ -204,10 +206,22 @@ def _analyse(canary: Canary, seen: Observation) -> Script:
     if not (yield from _checks(canary, seen)):
         yield Count("failedChecks", seen.failed_checks + 1)
         return
-    if canary.analysis.strategy == Strategy.CANARY:
+    if not seen.meshed:
+        yield from _without_mesh(canary, seen)
+    elif canary.analysis.strategy == Strategy.CANARY:
         yield from _shift(canary, seen)
     else:
-        yield from _iterate(canary, seen)
+        yield from _iterate(canary, seen, rounds=canary.analysis.iterations)
+
+
+def _without_mesh(canary: Canary, seen: Observation) -> Script:
+    unsupported = "is not supported when using the kubernetes provider"
+    if canary.analysis.match:
+        yield Say(f"A/B testing {unsupported}", warning=True)
+    if not canary.analysis.iterations:
+        yield Say(f"Progressive traffic {unsupported}", warning=True)
+        yield Say(f"Setting canaryAnalysis.iterations: {ROUNDS_WITHOUT_MESH}", warning=True)
+    yield from _iterate(canary, seen, rounds=canary.analysis.iterations or ROUNDS_WITHOUT_MESH)
 
 
 def _checks(canary: Canary, seen: Observation) -> Asking:
@@ -264,20 +278,20 @@ def _next_route(canary: Canary, routes: Routes, step: int) -> Route:
     return Route(max(0, routes.primary - step), min(100, routes.canary + step))
 
 
-def _iterate(canary: Canary, seen: Observation) -> Script:
-    wanted, done = canary.analysis.iterations, seen.iterations
-    if done < wanted:
-        if canary.analysis.strategy == Strategy.AB:
+def _iterate(canary: Canary, seen: Observation, *, rounds: int) -> Script:
+    done, matched = seen.iterations, seen.meshed and canary.analysis.strategy == Strategy.AB
+    if done < rounds:
+        if matched:
             yield Route(0, 100)
             yield Weigh(0, 100)
         elif seen.meshed and canary.analysis.mirror and not seen.routes.mirrored:
             yield Route(100, 0, mirrored=True)
         yield Count("iterations", done + 1)
-        yield Say(f"Advance {canary} canary iteration {done + 1}/{wanted}")
+        yield Say(f"Advance {canary} canary iteration {done + 1}/{rounds}")
         return
     if not (yield from _confirmed(canary, seen)):
         return
-    if canary.analysis.strategy == Strategy.AB or done > wanted:
+    if matched or done > rounds:
         yield from _start_promotion(canary)
         return
     if seen.meshed:
@@ -343,11 +357,12 @@ def _finalise(canary: Canary, seen: Observation) -> Script:
 
 
 def _after(canary: Canary, phase: Phase) -> Script:
+    told = phase if phase == Phase.SUCCEEDED else None  # after a failure, event webhooks hear of the phase before
     for hook in canary.analysis.hooks_of(HookType.POST_ROLLOUT):
         if (reason := (yield Call(hook, phase))) is not None:
-            yield Say(f"Post-rollout hook {hook.name} failed {reason}", warning=True)
+            yield Say(f"Post-rollout hook {hook.name} failed {reason}", warning=True, phase=told)
             return
-        yield Say(f"Post-rollout check {hook.name} passed")
+        yield Say(f"Post-rollout check {hook.name} passed", phase=told)
 
 
 _STEPS = {

@@ -164,14 +164,13 @@ class Operator:
         if starting:
             await self.ledger.sync(canary, Phase.INITIALIZED)
             self.recorder.status(canary, Phase.INITIALIZED)
-            await self.say(canary, f"Initialization done! {canary}")
+            await self.say(canary, f"Initialization done! {canary}", phase=Phase.INITIALIZED)
         return True
 
     async def _check_metric_servers(self, canary: Canary) -> None:
         problem = await self.checks.problem_of_servers(canary)
         if problem:
-            text = f"Error checking metric providers: prometheus not avaiable: {problem}"
-            await self.say(canary, text, warning=True)
+            await self.say(canary, f"Error checking metric providers: {problem}", warning=True)
         else:
             await self.say(canary, "all the metrics providers are available!")
 
@@ -264,6 +263,8 @@ class Operator:
             if (await self.world.target_readiness(canary)).problem is None:
                 break
             await self.clock.sleep(REVERT_AGAIN)
+        else:
+            raise Trouble("canary not ready during finalizing")
         await self.world.revert_routes(canary)
         await self.ledger.set_finalizer(canary, present=False)
         await self.say(canary, f"Terminated canary {canary}")
@@ -273,10 +274,10 @@ class Operator:
         return await webhooks.call(self.network, self.clock, hook, dict(document), namespace=where)
 
     def _meshed(self, canary: Canary) -> bool:
-        provider = canary.spec.get("provider") or self.options.mesh_provider
+        provider = self.options.provider_of(canary)
         if provider not in ("istio", "kubernetes"):
             raise Trouble(f"provider {provider} is not simulated, only istio and kubernetes are")
-        return bool(provider == "istio")
+        return provider == "istio"
 
 
 def _is_sound(canary: Canary) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sandbox.standins.flagger.spec import Canary
 from sandbox.standins.flagger.workloads import SELECTOR_LABELS
 
 
@@ -18,6 +19,10 @@ class Options:
     selector_labels: tuple[str, ...] = SELECTOR_LABELS
     tracks_configs: bool = True
     own_namespace: str = "default"
+
+    def provider_of(self, canary: Canary) -> str:
+        """Whose routes and metrics a Canary goes by."""
+        return str(canary.spec.get("provider") or self.mesh_provider)
 
     @classmethod
     def parse(cls, args: list[str], *, own_namespace: str) -> Options:

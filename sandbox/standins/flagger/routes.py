@@ -42,6 +42,8 @@ def service(canary: Canary, name: str, label: str, value: str, meta: Obj, extra_
     spec: Obj = {"type": "ClusterIP", "selector": {label: value}, "ports": [port, *others]}
     if settings.get("headless"):
         spec["clusterIP"] = "None"
+    if settings.get("trafficDistribution"):
+        spec["trafficDistribution"] = settings["trafficDistribution"]
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -74,7 +76,10 @@ def merged_service(canary: Canary, live: Obj, wanted: Obj) -> Obj | None:
             had = live["metadata"].get(field) or {}
             kept = {key: had[key] for key in unmanaged.get(field) or () if key in had}
             merged["metadata"][field] = {**wanted["metadata"][field], **kept}
-    return None if _same_service(merged, live) else merged
+    if _same_service(merged, live):
+        return None
+    merged["metadata"]["annotations"] = {**(merged["metadata"].get("annotations") or {}), **HANDS_OFF}
+    return merged
 
 
 def owned(canary: Canary, obj: Obj) -> bool:
@@ -108,23 +113,27 @@ def destination_rule(canary: Canary, host: str) -> Obj:
     return {"apiVersion": ISTIO, "kind": "DestinationRule", "metadata": metadata, "spec": spec}
 
 
-def virtual_service(canary: Canary) -> Obj:
-    """The VirtualService as it is first made, everything on the primary."""
+def virtual_service(canary: Canary, label: str) -> Obj:
+    """The VirtualService as it is first made, everything on the primary.
+
+    Where the Canary says something about the apex Service, it has that Service's label `label` too.
+    """
     settings = canary.service
     meta = settings.get("apex") or {}
+    labels = {**(meta.get("labels") or {}), label: canary.apex} if settings.get("apex") is not None else {}
     hosts = list(settings.get("hosts") or ())
     if canary.apex not in hosts and "*" not in hosts:
         hosts.append(canary.apex)
     spec: Obj = {"hosts": hosts, "gateways": list(settings.get("gateways") or ["mesh"])}
     if settings.get("delegation"):
-        spec = {}
+        spec = {"hosts": []}
     return {
         "apiVersion": ISTIO,
         "kind": "VirtualService",
         "metadata": {
             "name": canary.apex,
             "namespace": canary.namespace,
-            "labels": dict(meta.get("labels") or {}),
+            "labels": labels,
             "annotations": {**(meta.get("annotations") or {}), **HANDS_OFF},
             "ownerReferences": [canary.owner],
         },
@@ -155,7 +164,7 @@ def weights(canary: Canary, virtual: Obj | None) -> Routes:
     """The weights that the VirtualService has now."""
     name = f"VirtualService {canary.apex}.{canary.namespace}"
     if virtual is None:
-        return Routes(problem=f"{name} get query error: not found")
+        return Routes(problem=missing(canary))
     found = Routes(0, 0)
     for route in virtual["spec"].get("tcp" if _is_tcp(canary) else "http") or ():
         shares = {d["destination"]["host"]: d.get("weight", 0) for d in route.get("route") or ()}
@@ -166,6 +175,12 @@ def weights(canary: Canary, virtual: Obj | None) -> Routes:
         problem = f"{name} does not contain routes for {canary.apex}-primary and {canary.apex}-canary"
         return Routes(problem=problem)
     return found
+
+
+def missing(canary: Canary) -> str:
+    """What is said when the VirtualService is not there."""
+    name = f"VirtualService {canary.apex}.{canary.namespace}"
+    return f'{name} get query error virtualservices.networking.istio.io "{canary.apex}" not found'
 
 
 def with_weights(canary: Canary, virtual: Obj, primary: int, weight: int, *, mirrored: bool) -> Obj:

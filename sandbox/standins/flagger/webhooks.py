@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Obj = dict[str, Any]
 
 PASSING = 202
+TOO_MANY, NOT_IMPLEMENTED = 429, 501
 LAST_WAIT = 30.0  # seconds between two tries at most
 
 
@@ -43,20 +44,24 @@ def event_payload(canary: Canary, phase: Phase, hook: Hook, message: str, kind: 
 async def call(network: Network, clock: Clock, hook: Hook, document: Obj, *, namespace: str) -> str | None:
     """Send it; None when it passed, else the reason in the server's words.
 
-    Failed connections and 5xx are tried `hook.retries` times again.
+    Failed connections, 429 and 5xx are tried `hook.retries` times again; the words of such an answer are lost.
     """
-    problem: str | None = None
+    problem = ""
     for attempt in range(hook.retries + 1):
         if attempt:
             await clock.sleep(min(LAST_WAIT, 2.0 ** (attempt - 1)))
         try:
             answer = await network.request("POST", hook.url, namespace=namespace, json=document, timeout=hook.timeout)
         except (NetworkError, httpx.InvalidURL) as error:
-            problem = f'Post "{hook.url}": {error}'
+            problem = f': Post "{hook.url}": {error}'
             continue
         if answer.status_code <= PASSING:
             return None
-        problem = answer.text.strip() or f"status {answer.status_code}"
-        if answer.status_code < 500:
-            break
-    return problem
+        if not _worth_another_try(answer.status_code):
+            return answer.text
+        problem = ""
+    return f"POST {hook.url} giving up after {hook.retries + 1} attempt(s){problem}"
+
+
+def _worth_another_try(status: int) -> bool:
+    return status == TOO_MANY or (status >= 500 and status != NOT_IMPLEMENTED)

@@ -80,7 +80,10 @@ class World:
         if await self._deployment(canary, canary.primary) is not None:
             return
         target, label = await self.target(canary), await self.label(canary)
-        keys = await self._copy_configs(canary)
+        try:
+            keys = await self._copy_configs(canary)
+        except Trouble as error:
+            raise Trouble(f"createPrimaryDeployment failed: {error}") from error
         now = self.clock.micro_timestamp()
         await self.client.create(workloads.first_primary(canary, target, keys, label, now=now))
 
@@ -93,7 +96,8 @@ class World:
         own = await self.client.get(*kind, reference["name"], canary.namespace)
         if own is None:
             name = f"HorizontalPodAutoscaler {reference['name']}.{canary.namespace}"
-            raise Trouble(f"{name} get query error: not found")
+            missing = f'horizontalpodautoscalers.autoscaling "{reference["name"]}" not found'
+            raise Trouble(f"{name} get query error: {missing}")
         live = await self.client.get(*kind, f"{reference['name']}-primary", canary.namespace)
         if live is None:
             await self.client.create(autoscaler.twin(canary, own))
@@ -101,7 +105,7 @@ class World:
             await self.client.update(merged)
 
     async def ensure_routes(self, canary: Canary) -> None:
-        """The two DestinationRules and the VirtualService."""
+        """The two DestinationRules and the VirtualService. Raises Trouble."""
         for host in (f"{canary.apex}-canary", f"{canary.apex}-primary"):
             rule = routes.destination_rule(canary, host)
             live = await self.client.get(routes.ISTIO, "DestinationRule", host, canary.namespace)
@@ -109,11 +113,17 @@ class World:
                 await self.client.create(rule)
             elif live["spec"] != rule["spec"]:
                 await self.client.update({**live, "spec": rule["spec"]})
-        wanted = routes.virtual_service(canary)
+        if canary.service.get("delegation") and (canary.service.get("hosts") or canary.service.get("gateways")):
+            text = "cannot have hosts and gateways when delegation enabled"
+            name = f"VirtualService {canary.apex}.{canary.namespace}"
+            raise Trouble(f"reconcileVirtualService failed: {name} {text}")
+        wanted = routes.virtual_service(canary, (await self.label(canary))[0])
         live = await self._virtual_service(canary)
         if live is None:
             await self.client.create(wanted)
-        elif merged := routes.merged_virtual_service(live, wanted, original=json.dumps(live["spec"])):
+            return
+        original = json.dumps(live["spec"], separators=(",", ":"))
+        if merged := routes.merged_virtual_service(live, wanted, original=original):
             await self.client.update(merged)
 
     async def observe(self, canary: Canary, *, meshed: bool) -> Observation:
@@ -170,7 +180,7 @@ class World:
     async def route(self, canary: Canary, primary: int, weight: int, *, mirrored: bool) -> None:
         live = await self._virtual_service(canary)
         if live is None:
-            raise Trouble(f"VirtualService {canary.apex}.{canary.namespace} get query error: not found")
+            raise Trouble(routes.missing(canary))
         await self.client.update(routes.with_weights(canary, live, primary, weight, mirrored=mirrored))
 
     async def revert(self, canary: Canary) -> None:
@@ -222,8 +232,9 @@ class World:
         for config in configs.referenced((await self.target(canary))["spec"]["template"]["spec"]):
             obj = await self.client.get("v1", config.kind, config.name, canary.namespace)
             if obj is None and not config.optional:
-                name = f"{config.kind.lower()} {config.name}.{canary.namespace}"
-                raise Trouble(f"GetTargetConfigs failed: {name} get query error: not found")
+                failed = f"{config.kind.lower()} {config.name}.{canary.namespace} get query error"
+                missing = f'{config.kind.lower()}s "{config.name}" not found'
+                raise Trouble(f"GetTargetConfigs failed: {failed}: {failed}: {missing}")
             if obj is not None and configs.tracked(obj):
                 found[config.key] = obj
         return found

@@ -60,10 +60,24 @@ async def test_a_revision_can_be_swallowed_in_phase_failed(world: World) -> None
 
 
 async def test_many_different_events_are_combined(world: World) -> None:
-    """Hazard: like client-go, more than ten messages of a type in ten minutes share one event."""
+    """Hazard: like client-go, from the tenth message of a type in ten minutes on, new ones share one event."""
     await world.install()
     for number in range(12):
         await world.flagger.say(await world._canary(), f"problem {number}", warning=True)
     warnings = world.events("Warning")
-    assert len(warnings) == 11
+    assert len(warnings) == 10
     assert warnings[-1] == "(combined from similar events): problem 11"
+
+
+async def test_events_after_the_twenty_fifth_are_lost(world: World) -> None:
+    """Hazard: one more gets through every five minutes, and shows by its count how many there were."""
+    await world.install()
+    for _ in range(40):
+        await world.flagger.say(await world._canary(), "the same again", warning=True)
+    (written,) = [obj for key, obj in world.client.objects.items() if key[0] == "Event" and obj["type"] == "Warning"]
+    assert written["count"] == 25 - len(world.events("Normal"))
+    await world.clock.advance(301)
+    await world.flagger.say(await world._canary(), "the same again", warning=True)
+    assert world.object("Event", written["metadata"]["name"])["count"] == 41
+    await world.flagger.say(await world._canary(), "something else", warning=True)
+    assert world.events("Warning") == ["the same again"]

@@ -73,6 +73,33 @@ async def test_deletion_gives_the_target_back(world: World) -> None:
     assert world.events()[-2:] == ["Terminating canary web.weather", "Terminated canary web.weather"]
 
 
+async def test_a_target_that_does_not_come_back_holds_up_the_deletion(world: World) -> None:
+    """The finalizer stays until the target is ready; then the Service that was there before gets its pods back."""
+    own = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "weather"}}
+    await world.client.create({**own, "spec": {"selector": {"app": "web"}, "ports": []}})
+    await world.install()
+    world.object("Canary", "web")["spec"]["revertOnDeletion"] = True
+    await world.flagger.on_canary("MODIFIED", await world._canary())
+    world.client.stuck.add("web")
+    world.object("Canary", "web")["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    await world.flagger.on_canary("MODIFIED", await world._canary())
+    await world.clock.advance(120)
+    assert world.object("Canary", "web")["metadata"]["finalizers"] == ["finalizer.flagger.app"]
+    assert world.object("Service", "web")["spec"]["selector"] == {"app": "web-primary"}
+    world.client.stuck.clear()
+    await world.clock.advance(60)
+    assert world.object("Canary", "web")["metadata"]["finalizers"] == []
+    assert world.object("Service", "web")["spec"]["selector"] == {"app": "web"}
+
+
+async def test_what_the_canary_says_of_its_service_is_on_service_and_virtual_service(world: World) -> None:
+    """Labels of the apex Service go to the VirtualService too, the selector's among them."""
+    await world.install(service={"apex": {"labels": {"team": "a"}}, "trafficDistribution": "PreferClose"})
+    assert world.object("Service", "web")["metadata"]["labels"] == {"team": "a", "app": "web"}
+    assert world.object("Service", "web")["spec"]["trafficDistribution"] == "PreferClose"
+    assert world.object("VirtualService", "web")["metadata"]["labels"] == {"team": "a", "app": "web"}
+
+
 async def test_jobs_tick_at_the_interval_of_their_canary(world: World) -> None:
     """The process finds Canaries by watch and ticks them without anyone's help."""
     await world.client.create(deployment())

@@ -28,8 +28,8 @@ async def test_a_good_revision_is_promoted(world: World) -> None:
     assert world.object("Deployment", "web")["spec"]["replicas"] == 0
     assert world.condition == ("True", "Succeeded")
     assert world.status["lastPromotedSpec"] == world.status["lastAppliedSpec"]
-    expected = ["Advance web.weather canary weight 20", "Promotion completed! Scaling down web.weather"]
-    assert set(expected) <= set(world.events("Normal"))
+    assert "Advance web.weather canary weight 20" in world.events("Normal")
+    assert world.events("Normal")[-1].endswith("Promotion completed! Scaling down web.weather")
 
 
 async def test_a_bad_revision_is_rolled_back_with_its_numbers(world: World) -> None:
@@ -69,6 +69,48 @@ async def test_no_data_is_a_failed_check(world: World) -> None:
     await world.tick()
     assert world.status["failedChecks"] == 1
     assert "no values found for istio metric request-success-rate" in world.events("Warning")[0]
+
+
+async def test_without_a_mesh_the_application_itself_is_measured(world: World) -> None:
+    """The provider kubernetes asks for other metrics, and does rounds instead of weights."""
+    await world.install(provider="kubernetes")
+    await world.push("podinfo:2")
+    await world.tick(3)
+    assert 'http_request_duration_seconds_count{kubernetes_namespace="weather"' in "".join(world.queries)
+    assert "istio_requests_total" not in "".join(world.queries)
+    assert world.status["iterations"] == 2
+    assert world.events("Warning") == [
+        "Progressive traffic is not supported when using the kubernetes provider",
+        "Setting canaryAnalysis.iterations: 10",
+    ]
+
+
+async def test_the_words_of_a_hook_that_refuses_are_told_and_those_of_one_that_breaks_are_not(world: World) -> None:
+    """4xx is an answer; 5xx is tried again, and then only the address is known."""
+    await world.install(webhooks=[hook("rollout", "/load")])
+    await world.push("podinfo:2")
+    await world.tick(2)
+    world.closed.add("/load")
+    await world.tick()
+    world.status_of_closed = 503
+    await world.tick()
+    assert world.events("Warning")[:2] == [
+        "Halt web.weather advancement external check gate failed Forbidden",
+        "Halt web.weather advancement external check gate failed POST http://gate.istio-system/load giving up after"
+        " 1 attempt(s)",
+    ]
+
+
+async def test_a_query_that_fails_is_told_with_its_address(world: World) -> None:
+    """Built-in checks name neither themselves nor the reason alone."""
+    await world.install()
+    await world.push("podinfo:2")
+    await world.tick(2)
+    world.network.unregister("istio-system", "prometheus")
+    await world.tick()
+    (warning,) = world.events("Warning")
+    start = "Prometheus query failed: running query failed: request failed: Get"
+    assert warning.startswith(f'{start} "http://prometheus:9090/api/v1/query?query=sum%28rate')
 
 
 async def test_queries_name_the_target_and_the_window(world: World) -> None:

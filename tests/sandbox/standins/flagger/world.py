@@ -21,6 +21,7 @@ class World:
         self.client = FakeClient(self.clock)
         self.success, self.latency = 100.0, 120.0  # what Prometheus answers; NaN for no data
         self.closed: set[str] = set()  # paths of the gate that refuse
+        self.status_of_closed = 403
         self.called: list[tuple[str, Obj]] = []
         self.queries: list[str] = []
         self.page = Page()
@@ -31,7 +32,7 @@ class World:
         client: Any = self.client
         self.flagger = Operator(client, self.clock, self.network, Recorder(self.page), options)
 
-    async def install(self, **analysis: Any) -> None:
+    async def install(self, *, provider: str | None = None, service: Obj | None = None, **analysis: Any) -> None:
         """Create target, autoscaler, config and Canary, and let it initialise."""
         await self.client.create(deployment())
         await self.client.create(
@@ -54,7 +55,8 @@ class World:
                 },
             }
         )
-        await self.client.create(canary(**analysis))
+        made = canary(service=service, **analysis)
+        await self.client.create({**made, "spec": {**made["spec"], **({"provider": provider} if provider else {})}})
         await self.flagger.on_canary("ADDED", await self._canary())
         await self.tick()
 
@@ -105,7 +107,9 @@ class World:
     async def _gate(self, scope: Any, receive: Any, send: Any) -> None:
         document = (await receive())["body"]
         self.called.append((scope["path"], httpx.Response(200, content=document).json()))
-        await answer(send, httpx.Response(403 if scope["path"] in self.closed else 200, text="Forbidden"))
+        await answer(
+            send, httpx.Response(self.status_of_closed if scope["path"] in self.closed else 200, text="Forbidden")
+        )
 
 
 async def answer(send: Any, response: httpx.Response) -> None:
