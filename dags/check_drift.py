@@ -38,7 +38,13 @@ with DAG(
                 type="boolean",
                 title="Repair",
                 description="Write what is declared, also over fields that another manager took.",
-            )
+            ),
+            "approve": Param(
+                False,
+                type="boolean",
+                title="Ask for approval",
+                description="Nobody is asked here: a repair is refused with it. Run the phase that drifted, which asks.",
+            ),
         },
     ),
 ):

@@ -78,7 +78,7 @@ def test_a_deleted_object_is_drift(declared: World) -> None:
     run = Run()
     (line,) = detect(run)["drift"]
     assert f"ConfigMap/{declared.namespace}/b create" in line
-    with pytest.raises(Drifted, match=r"1 findings: istio: ConfigMap/.*/b create"):
+    with pytest.raises(Drifted, match=r"1 finding: istio: ConfigMap/.*/b create"):
         judge(run)
 
 
@@ -92,6 +92,29 @@ def test_repair_writes_what_is_declared_and_nothing_else(declared: World) -> Non
     assert judge(run) == {"verdict": "repaired, 2 objects written"}
     assert (declared.live("configmaps", "a") or {})["data"] == {"colour": "red"}
     assert detect(Run("afterwards"))["drift"] == []
+
+
+def test_a_repair_that_should_be_approved_is_refused(declared: World) -> None:
+    """Nobody is asked in this pipeline: to go on would be to repair what a person wanted to see first."""
+    declared.cluster.delete(path(declared, "b"))
+    run, before = Run(remediate=True, approve=True), declared.writes()
+    detect(run)
+    with pytest.raises(errors.InvalidInput, match=r"approve: nobody is asked.*nothing was repaired"):
+        remediate(run)
+    assert declared.writes() == before
+
+
+def test_each_finding_is_a_line_of_the_log(declared: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line for all of them runs out of the page."""
+    for name in "ab":
+        declared.cluster.delete(path(declared, name))
+    run = Run()
+    lines = detect(run)["drift"]
+    capsys.readouterr()
+    with pytest.raises(Drifted):
+        judge(run)
+    told = capsys.readouterr().out
+    assert all(f"] {line} " in told for line in lines), told
 
 
 def test_repair_is_off_unless_asked_for(declared: World) -> None:
@@ -126,7 +149,7 @@ def judged(report: dict[str, Any]) -> str:
 
 
 def test_what_could_not_be_compared_is_not_fine() -> None:
-    assert "1 findings: istio: ConfigMap/x/y: the server refused" in judged(
+    assert "1 finding: istio: ConfigMap/x/y: the server refused" in judged(
         {"unknown": ["istio: ConfigMap/x/y: the server refused"]}
     )
 

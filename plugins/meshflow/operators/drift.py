@@ -68,7 +68,7 @@ class Detect(DriftOperator):
             self.log.info("%s: %s", bundle, summary(plan))
         verdicts = self.ask(lambda kube: _meaning(kube, mesh))
         self.log_lines("\n".join(str(verdict) for verdict in verdicts))
-        self.log.info("%d objects differ, %d could not be compared", len(drift), len(unknown))
+        self.log.info("Not as declared: %d; not to be compared: %d", len(drift), len(unknown))
         return {
             "drift": drift,
             "unknown": unknown,
@@ -91,11 +91,15 @@ class Remediate(DriftOperator):
         """What was written, by object."""
         if not context["params"].get("remediate"):
             raise AirflowSkipException("remediate is off: nothing was written")
+        if context["params"].get("approve"):
+            raise errors.InvalidInput(
+                "nobody is asked for approval here, so nothing was repaired",
+                where="parameter",
+                field="approve",
+                way_out="Read the report of detect and start again without it, or run the phase: that asks",
+            )
         mesh = self.mesh
-        written = self.ask(lambda kube: self._repair(kube, mesh, context))
-        for reference, action in written.items():
-            self.log.info("%s %s", reference, action)
-        return {"writes": written}
+        return {"writes": self.ask(lambda kube: self._repair(kube, mesh, context))}
 
     async def _repair(self, kube: Kube, mesh: settings.Mesh, context: Context) -> dict[str, str]:
         written: dict[str, str] = {}
@@ -133,13 +137,15 @@ class Judge(DriftOperator):
             report = self._look_again(context)
         findings = [*report["drift"], *report["unknown"], *_unsafe(report["gates"])]
         if findings:
+            self.log_lines("\n".join(findings))
             told = "; ".join(findings[:REPORT_LINES])
             more = f"; and {len(findings) - REPORT_LINES} more" if len(findings) > REPORT_LINES else ""
             raise Drifted(
-                f"{len(findings)} findings: {told}{more}. Put the cluster or the manifests right, or run this DAG with "
-                "Repair on."
+                f"{len(findings)} finding{'s'[: len(findings) != 1]}: {told}{more}. Put the cluster or the manifests "
+                "right, or run this DAG with Repair on."
             )
-        done = f"repaired, {len(repaired['writes'])} objects written" if repaired else "no drift"
+        count = len(repaired["writes"]) if repaired else 0
+        done = f"repaired, {count} object{'s'[: count != 1]} written" if repaired else "no drift"
         self.log.info("As declared: %s.", done)
         return {"verdict": done}
 
