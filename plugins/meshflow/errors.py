@@ -86,7 +86,7 @@ class InvalidInput(Permanent):
         if value is not None:
             text += f" (got {value!r})"
         if way_out:
-            text += f". {way_out}"
+            text += f" {way_out}" if text.endswith("?") else f". {way_out}"
         super().__init__(text)
         self.problem, self.where, self.field, self.value, self.way_out = problem, where, field, value, way_out
 

@@ -238,7 +238,7 @@ def test_the_hash_is_the_one_of_the_kustomize_tool(data: dict[str, str], name: s
         ("resources: [../app]\n", "resources[0]: this folder includes itself"),
         ("resources: [../base]\nimages: [{name: x, newTagg: 1}]\n", "images[0].newTagg: not supported; did you mean"),
         ("resources: [../base]\nreplicas: [{name: absent, count: 1}]\n", "replicas[0]: no workload has this name"),
-        ("namePrefix: [a]\n", "namePrefix: must be a text"),
+        ("namePrefix: [a]\n", "namePrefix: must be string, not array"),
         (
             "resources: [../base]\npatches: [{target: {kind: Pod}, patch: '[{op: test, path: /a, value: 1}]'}]\n",
             "patches[0]: no object fits this patch. Correct its target",
@@ -256,6 +256,19 @@ def test_the_hash_is_the_one_of_the_kustomize_tool(data: dict[str, str], name: s
             "configMapGenerator[0].files[0]: the file cannot be read",
         ),
         ("configMapGenerator: [{name: x, behavior: merge}]\n", "configMapGenerator[0].behavior: not supported"),
+        ("components: [../base]\n", "components: not supported. Supported are resources, namespace, namePrefix"),
+        ("configMapGenerator: [{files: [x]}]\n", "configMapGenerator[0]: the field 'name' is missing"),
+        ("configMapGenerator: [{name: ''}]\n", "the field 'metadata.name' is missing"),
+        ("configMapGenerator: [{name: x, literals: [{a: b}]}]\n", "literals[0]: must be string, not object"),
+        ("configMapGenerator: [{name: x, options: {labels: [a]}}]\n", "options.labels: must be object, not array"),
+        ("commonLabels: {a: 1}\n", "commonLabels.a: must be string, not integer (got 1)"),
+        ("resources: [../base]\nreplicas: [{name: web, count: two}]\n", "count: must be integer, not string"),
+        ("resources: [../base]\npatches: [{patch: ''}]\n", "patches[0]: the patch is empty"),
+        ("patches: [{path: [x]}]\n", "patches[0].path: must be string, not array"),
+        ("patches: [{patch: x, target: {name: '('}}]\n", "patches[0].target.name: not a regular expression"),
+        ("patches: [{patch: x, target: {labelSelector: 'a in (b)'}}]\n", "only KEY=VALUE pairs with commas"),
+        ("patches: [{patch: x, target: {labelSelector: a}}]\n", "only KEY=VALUE pairs with commas"),
+        ("namePrefix: Web_\nresources: [../base]\n", "metadata.name: not a legal name (got 'Web_web')"),
     ],
 )
 def test_what_is_not_understood_is_refused_by_name(build: Build, write: Write, text: str, sentence: str) -> None:
@@ -263,6 +276,44 @@ def test_what_is_not_understood_is_refused_by_name(build: Build, write: Write, t
     with pytest.raises(InvalidInput) as caught:
         build()
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "resources: [../secret.yaml]\n",
+        "resources: [link.yaml]\n",
+        "patches: [{path: ../secret.yaml}]\n",
+        "configMapGenerator: [{name: x, files: [../secret.yaml]}]\n",
+        "configMapGenerator: [{name: x, files: [key=link.yaml]}]\n",
+        "secretGenerator: [{name: x, envs: [../secret.yaml]}]\n",
+    ],
+)
+def test_no_file_of_the_worker_gets_into_a_manifest(build: Build, write: Write, tmp_path: Path, text: str) -> None:
+    """Who may write a kustomization shall not read Airflow's own files with it, nor through a link."""
+    write("secret.yaml", "password: s3cret\n")
+    write("app/kustomization.yaml", text)
+    (tmp_path / "app/link.yaml").symlink_to(tmp_path / "secret.yaml")
+    with pytest.raises(InvalidInput, match=r"lies outside of this folder \(got .*Move it here, or make its folder"):
+        build()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "metadata: {name: x, labels: a, annotations: 1}\nspec: []\n",
+        "metadata: {name: x}\nspec: {selector: 1, template: 1}\n",
+        "metadata: {name: x}\nspec: {selector: {matchLabels: []}, template: {metadata: 1, spec: {containers: 1}}}\n",
+        "metadata: {name: x}\nspec: {template: {spec: {containers: [1]}}}\n",
+    ],
+)
+def test_what_is_broken_in_an_object_is_left_for_the_check_of_the_object(
+    build: Build, write: Write, broken: str
+) -> None:
+    every = "commonLabels: {a: b}\ncommonAnnotations: {c: d}\nimages: [{name: z, newTag: 1}]\nnamespace: shop\n"
+    write("base/all.yaml", BASE + f"---\napiVersion: apps/v1\nkind: Deployment\n{broken}")
+    write("app/kustomization.yaml", every + "resources: [../base]\nreplicas: [{name: x, count: 2}]\n")
+    assert build()["Deployment/x"]
 
 
 def test_an_unknown_directive_in_a_patch_is_refused(build: Build, write: Write) -> None:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from meshflow import positions
 from meshflow.objects.reference import Obj
 
-FIELDS = ("name", "namespace", "files", "literals", "envs", "options", "type")
+Read = Callable[[str, positions.Field], bytes]
+"""The contents of a file that is named at a path of the kustomization."""
 
 _LETTERS = str.maketrans({"0": "g", "1": "h", "3": "k", "a": "m", "e": "t"})
 
@@ -26,13 +27,13 @@ def generate(
     entry: Mapping[str, Any],
     *,
     options: Mapping[str, Any],
-    folder: Path,
+    read: Read,
     document: positions.Document,
     path: positions.Field,
 ) -> Obj:
-    """The object of one generator, without the hash in its name. Paths of files are relative to `folder`."""
-    contents = dict(_contents(entry, folder, document, path))
-    options = {**options, **(entry.get("options") or {})}
+    """The object of one generator, without the hash in its name."""
+    contents = dict(_contents(entry, read, document, path))
+    options = {**options, **entry.get("options", {})}
     metadata: Obj = {"name": entry["name"]}
     metadata |= {"namespace": entry["namespace"]} if entry.get("namespace") else {}
     metadata |= {name: dict(options[name]) for name in ("labels", "annotations") if options.get(name)}
@@ -59,28 +60,26 @@ def suffix(obj: Obj) -> str:
 
 
 def _contents(
-    entry: Mapping[str, Any], folder: Path, document: positions.Document, path: positions.Field
+    entry: Mapping[str, Any], read: Read, document: positions.Document, path: positions.Field
 ) -> Iterator[tuple[str, bytes]]:
-    for number, text in enumerate(entry.get("files") or []):
+    for number, text in enumerate(entry.get("files", [])):
         key, _, name = text.rpartition("=")
-        yield key or Path(name).name, _read(folder / name, document, (*path, "files", number))
-    for number, text in enumerate(entry.get("literals") or []):
+        yield key or Path(name).name, read(name, (*path, "files", number))
+    for number, text in enumerate(entry.get("literals", [])):
         key, equals, value = text.partition("=")
         if not equals:
             raise document.error("must be KEY=VALUE", (*path, "literals", number), value=text)
         yield key, _unquoted(value).encode()
-    for number, name in enumerate(entry.get("envs") or []):
-        for line in _read(folder / name, document, (*path, "envs", number)).decode().splitlines():
+    for number, name in enumerate(entry.get("envs", [])):
+        place = (*path, "envs", number)
+        try:
+            lines = read(name, place).decode().splitlines()
+        except UnicodeDecodeError as error:
+            raise document.error("the file is no text", place, value=name) from error
+        for line in lines:
             if line.strip() and not line.lstrip().startswith("#"):
                 key, _, value = line.partition("=")
                 yield key.strip(), value.encode()
-
-
-def _read(file: Path, document: positions.Document, path: positions.Field) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise document.error(f"the file cannot be read: {error.strerror}", path, value=file.name) from error
 
 
 def _unquoted(value: str) -> str:

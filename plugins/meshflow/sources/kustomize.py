@@ -18,41 +18,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from meshflow import complaints, positions
+from meshflow import positions
 from meshflow.errors import InvalidInput
 from meshflow.objects.kinds import Kinds
-from meshflow.sources import generators, manifests, patches, transforms
+from meshflow.sources import generators, kustomization, manifests, patches, transforms
 from meshflow.sources.manifests import Item
 
 FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-
-_FIELDS: dict[str, type] = {
-    "apiVersion": str,
-    "kind": str,
-    "metadata": dict,
-    "resources": list,
-    "namespace": str,
-    "namePrefix": str,
-    "nameSuffix": str,
-    "labels": list,
-    "commonLabels": dict,
-    "commonAnnotations": dict,
-    "images": list,
-    "replicas": list,
-    "patches": list,
-    "configMapGenerator": list,
-    "secretGenerator": list,
-    "generatorOptions": dict,
-}
-_ENTRY_FIELDS: dict[str, tuple[str, ...]] = {
-    "labels": ("pairs", "includeSelectors", "includeTemplates"),
-    "images": ("name", "newName", "newTag", "digest"),
-    "replicas": ("name", "count"),
-    "patches": ("path", "patch", "target"),
-    "configMapGenerator": tuple(name for name in generators.FIELDS if name != "type"),
-    "secretGenerator": generators.FIELDS,
-}
-_TARGET_FIELDS = ("group", "version", "kind", "name", "namespace", "labelSelector")
 
 
 @dataclass(frozen=True)
@@ -84,7 +56,8 @@ def build(folder: Path, *, root: Path, kinds: Kinds) -> list[Item]:
         for entry in hashed
         if entry.original != entry.item.obj["metadata"]["name"]
     }
-    return [entry.changed(lambda obj: transforms.with_references(obj, renames)).item for entry in hashed]
+    items = [entry.changed(lambda obj: transforms.with_references(obj, renames)).item for entry in hashed]
+    return [manifests.identified(item) for item in items]
 
 
 def _with_hash(entry: Built) -> Built:
@@ -106,7 +79,7 @@ class _Kustomization:
             raise InvalidInput("must be one YAML mapping", where=manifests.shown(file, root))
         self._document = documents[0]
         self._value: dict[str, Any] = documents[0].value
-        self._check()
+        kustomization.check(self._document)
 
     def build(self) -> list[Built]:
         built = [*self._resources(), *self._generated()]
@@ -115,41 +88,31 @@ class _Kustomization:
             built = [step(entry) for entry in built]
         return self._scaled(built)
 
-    def _check(self) -> None:
-        for name, value in self._value.items():
-            if name not in _FIELDS:
-                near = complaints.suggestion(name, _FIELDS)
-                raise self._document.error(
-                    f"not supported{near}", (name,), way_out=f"Supported are {', '.join(list(_FIELDS)[3:])}"
-                )
-            if not isinstance(value, _FIELDS[name]):
-                raise self._document.error(f"must be a {_word(_FIELDS[name])}", (name,))
-        for name, fields in _ENTRY_FIELDS.items():
-            for number, entry in enumerate(self._value.get(name, [])):
-                self._check_entry(entry, fields, (name, number))
+    def _file(self, name: str, path: positions.Field) -> Path:
+        """A file that is named at `path`. It lies in this folder or below, as for the tool; links are followed."""
+        file = self._folder / name
+        if not file.resolve().is_relative_to(self._folder.resolve()):
+            raise self._document.error(
+                "lies outside of this folder", path, value=name, way_out="Move it here, or make its folder a resource"
+            )
+        return file
 
-    def _check_entry(self, entry: Any, fields: tuple[str, ...], path: positions.Field) -> None:
-        if not isinstance(entry, dict):
-            raise self._document.error("must be a map", path)
-        for field in entry:
-            if field not in fields:
-                near = complaints.suggestion(field, fields)
-                raise self._document.error(
-                    f"not supported{near}", (*path, field), way_out=f"Supported are {', '.join(fields)}"
-                )
-        if fields[0] == "name" and not entry.get("name"):
-            raise self._document.error("the field 'name' is missing", path)
+    def _read(self, name: str, path: positions.Field) -> bytes:
+        try:
+            return self._file(name, path).read_bytes()
+        except OSError as error:
+            raise self._document.error(f"the file cannot be read: {error.strerror}", path, value=name) from error
 
     def _resources(self) -> Iterator[Built]:
         for number, name in enumerate(self._value.get("resources", [])):
-            path = self._folder / str(name)
-            if "://" in str(name) or not path.exists():
-                problem = "remote resources are not supported" if "://" in str(name) else "no such file or folder"
+            path = self._folder / name
+            if "://" in name or not path.exists():
+                problem = "remote resources are not supported" if "://" in name else "no such file or folder"
                 raise self._document.error(problem, ("resources", number), value=name)
             if path.is_dir():
                 yield from self._below(path, number)
             else:
-                for item in manifests.read(path, root=self._root):
+                for item in manifests.read(self._file(name, ("resources", number)), root=self._root):
                     yield Built(item, item.obj["metadata"]["name"])
 
     def _below(self, folder: Path, number: int) -> list[Built]:
@@ -164,16 +127,29 @@ class _Kustomization:
             for number, entry in enumerate(self._value.get(field, [])):
                 path: positions.Field = (field, number)
                 obj = generators.generate(
-                    kind, entry, options=options, folder=self._folder, document=self._document, path=path
+                    kind, entry, options=options, read=self._read, document=self._document, path=path
                 )
-                disabled = {**options, **(entry.get("options") or {})}.get("disableNameSuffixHash", False)
-                item = Item(obj, self._document.where(path), self._document, path)
+                disabled = {**options, **entry.get("options", {})}.get("disableNameSuffixHash", False)
+                item = manifests.identified(Item(obj, self._document.where(path), self._document, path))
                 yield Built(item, entry["name"], hashed=not disabled)
 
     def _patched(self, built: list[Built]) -> list[Built]:
         for number, entry in enumerate(self._value.get("patches", [])):
-            built = _Patch(entry, self._document, ("patches", number), self._folder, self._root).apply(built)
+            built = _Patch(entry, self._document, ("patches", number), self._patches_of(entry, number)).apply(built)
         return built
+
+    def _patches_of(self, entry: dict[str, Any], number: int) -> list[positions.Document]:
+        path: positions.Field = ("patches", number)
+        if ("path" in entry) == ("patch" in entry):
+            raise self._document.error("needs either 'path' or 'patch'", path)
+        if "path" in entry:
+            file = self._file(entry["path"], (*path, "path"))
+            found = positions.read(file, name=manifests.shown(file, self._root))
+        else:
+            found = positions.parse(entry["patch"], name=self._document.where((*path, "patch")))
+        if not found:
+            raise self._document.error("the patch is empty", path)
+        return found
 
     def _namespaced(self, entry: Built) -> Built:
         namespace, obj = self._value.get("namespace"), entry.item.obj
@@ -217,9 +193,8 @@ class _Kustomization:
     def _scaled(self, built: list[Built]) -> list[Built]:
         for number, change in enumerate(self._value.get("replicas", [])):
             hits = [e for e in built if e.original == change["name"] and e.item.obj["kind"] in transforms.WORKLOADS]
-            if not hits or not isinstance(change.get("count"), int):
-                problem = "no workload has this name" if not hits else "needs a whole number 'count'"
-                raise self._document.error(problem, ("replicas", number), value=change["name"])
+            if not hits:
+                raise self._document.error("no workload has this name", ("replicas", number), value=change["name"])
             scale = partial(transforms.with_replicas, count=change["count"])
             built = [entry.changed(scale) if entry in hits else entry for entry in built]
         return built
@@ -229,22 +204,14 @@ class _Patch:
     """One entry of `patches`."""
 
     def __init__(
-        self, entry: dict[str, Any], document: positions.Document, path: positions.Field, folder: Path, root: Path
+        self,
+        entry: dict[str, Any],
+        document: positions.Document,
+        path: positions.Field,
+        patches: list[positions.Document],
     ) -> None:
-        self._place, self._path = document, path
+        self._place, self._path, self._patches = document, path, patches
         self._target: dict[str, Any] | None = entry.get("target")
-        for field in self._target or {}:
-            if field not in _TARGET_FIELDS:
-                raise document.error(
-                    "not supported", (*path, "target", field), way_out=f"Supported are {', '.join(_TARGET_FIELDS)}"
-                )
-        if ("path" in entry) == ("patch" in entry):
-            raise document.error("needs either 'path' or 'patch'", path)
-        if "path" in entry:
-            file = folder / entry["path"]
-            self._patches = positions.read(file, name=manifests.shown(file, root))
-        else:
-            self._patches = positions.parse(entry["patch"], name=document.where((*path, "patch")))
 
     def apply(self, built: list[Built]) -> list[Built]:
         for patch in self._patches:
@@ -268,7 +235,7 @@ class _Patch:
         if not isinstance(patch.value, dict):
             raise patch.error("a patch is a map (strategic merge) or a list of operations (JSON patch)")
         body = {name: value for name, value in patch.value.items() if name not in ("apiVersion", "kind")}
-        metadata = {n: v for n, v in (body.get("metadata") or {}).items() if n not in ("name", "namespace")}
+        metadata = {n: v for n, v in _map(body.get("metadata")).items() if n not in ("name", "namespace")}
         return {**body, "metadata": metadata} if metadata else {n: v for n, v in body.items() if n != "metadata"}
 
     def _selects(self, entry: Built, patch: Any) -> bool:
@@ -277,7 +244,7 @@ class _Patch:
             return _fits(obj, entry.original, self._target)
         if not isinstance(patch, dict):
             raise self._place.error("a JSON patch needs a 'target'", self._path)
-        metadata = patch.get("metadata") or {}
+        metadata = _map(patch.get("metadata"))
         return bool(
             obj["kind"] == patch.get("kind")
             and obj["apiVersion"] == patch.get("apiVersion")
@@ -296,13 +263,14 @@ def _fits(obj: dict[str, Any], original: str, target: dict[str, Any]) -> bool:
         return False
     if (namespace := target.get("namespace")) and not re.fullmatch(namespace, metadata.get("namespace") or ""):
         return False
-    wanted = dict(pair.strip().split("=", 1) for pair in (target.get("labelSelector") or "").split(",") if "=" in pair)
-    return wanted.items() <= (metadata.get("labels") or {}).items()
+    wanted = dict(pair.strip().split("=") for pair in target.get("labelSelector", "").split(",") if pair)
+    return wanted.items() <= _map(metadata.get("labels")).items()
+
+
+def _map(value: Any) -> dict[str, Any]:
+    """The value if it is a map. What else stands there is found when the whole object is checked."""
+    return value if isinstance(value, dict) else {}
 
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
-
-
-def _word(kind: type) -> str:
-    return "text" if kind is str else "list" if kind is list else "map"

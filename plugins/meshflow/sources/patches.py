@@ -67,13 +67,13 @@ def _merge_lists(
             raise refuse(f"an item of this list needs the field {key!r}", here)
         if item.get(DIRECTIVE) == "replace" and key not in item:
             return [_bare(entry) for entry in patch if entry.get(DIRECTIVE) != "replace"]
-        place = next((n for n, entry in enumerate(merged) if entry.get(key) == item[key]), None)
+        same = [n for n, entry in enumerate(merged) if isinstance(entry, dict) and entry.get(key) == item[key]]
         if item.get(DIRECTIVE) == "delete":
-            merged = [entry for entry in merged if entry.get(key) != item[key]]
-        elif place is None:
+            merged = [entry for n, entry in enumerate(merged) if n not in same]
+        elif not same:
             merged.append(_bare(item))
         else:
-            merged[place] = _merge(merged[place], item, schema.items(shape), here, refuse)
+            merged[same[0]] = _merge(merged[same[0]], item, schema.items(shape), here, refuse)
     return merged
 
 
@@ -130,7 +130,7 @@ def _operate(document: Any, operation: dict[str, Any]) -> Any:
 
 
 def _pointer(text: str) -> list[str]:
-    if not text.startswith("/"):
+    if not isinstance(text, str) or not text.startswith("/"):
         raise ValueError("a path begins with '/' and names a field")
     return [part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/")]
 

@@ -20,6 +20,9 @@ from meshflow.sources.manifests import Item
 VERSION = "v1.36.0-local-strict"
 METADATA = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
+UNKNOWN = "unknown field"
+"""How the problem begins that a field is not known."""
+
 Schema = Mapping[str, Any]
 Problem = tuple[positions.Field, str, object]
 """Where, what is wrong, and the value that stands there."""
@@ -113,7 +116,7 @@ def _problems_of_map(value: dict[str, Any], schema: Schema, path: positions.Fiel
         elif isinstance(others, Mapping):
             yield from problems(entry, others, (*path, name))
         elif fields and not schema.get("x-kubernetes-preserve-unknown-fields"):
-            yield (*path, name), f"unknown field{complaints.suggestion(name, fields)}", None
+            yield (*path, name), f"{UNKNOWN}{complaints.suggestion(name, fields)}", None
     for name in schema.get("required", ()):
         if name not in value:
             yield path, f"the field {name!r} is missing", None

@@ -1,6 +1,7 @@
 """What a kustomization changes in every object: names, namespace, labels, annotations, images, replicas.
 
-Each function takes an object and returns another; none changes what it is given.
+Each function takes an object and returns another; none changes what it is given. What is no map where one belongs is
+left as it is: the check of the whole object names it with its line.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def namespaced(obj: Obj, namespace: str) -> Obj:
     """In a namespace; ServiceAccounts among the subjects of a binding follow."""
     changed = copy.deepcopy(obj)
     changed["metadata"]["namespace"] = namespace
-    for subject in changed.get("subjects") or []:
+    for subject in _maps(changed.get("subjects")):
         if subject.get("kind") == "ServiceAccount":
             subject["namespace"] = namespace
     return changed
@@ -53,7 +54,7 @@ def annotated(obj: Obj, annotations: Mapping[str, str]) -> Obj:
     """With annotations, on pod templates too."""
     changed = copy.deepcopy(obj)
     for metadata in _metadatas(changed, templates=True):
-        metadata["annotations"] = {**(metadata.get("annotations") or {}), **annotations}
+        _put(metadata, "annotations", annotations)
     return changed
 
 
@@ -61,7 +62,7 @@ def labelled(obj: Obj, change: LabelChange) -> Obj:
     """With labels; on pod templates and in selectors where the change says so."""
     changed = copy.deepcopy(obj)
     for metadata in _metadatas(changed, templates=change.templates or change.selectors):
-        metadata["labels"] = {**(metadata.get("labels") or {}), **change.pairs}
+        _put(metadata, "labels", change.pairs)
     if change.selectors:
         for selector in _selectors(changed):
             selector.update(change.pairs)
@@ -73,8 +74,8 @@ def with_images(obj: Obj, changes: Sequence[ImageChange]) -> Obj:
     by_name = {change.name: change for change in changes}
 
     def change(node: dict[str, Any]) -> None:
-        for container in [*(node.get("containers") or []), *(node.get("initContainers") or [])]:
-            if isinstance(container, dict) and isinstance(container.get("image"), str):
+        for container in [*_maps(node.get("containers")), *_maps(node.get("initContainers"))]:
+            if isinstance(container.get("image"), str):
                 container["image"] = _image(container["image"], by_name)
 
     return _everywhere(obj, change)
@@ -82,7 +83,7 @@ def with_images(obj: Obj, changes: Sequence[ImageChange]) -> Obj:
 
 def with_replicas(obj: Obj, count: int) -> Obj:
     changed = copy.deepcopy(obj)
-    changed.setdefault("spec", {})["replicas"] = count
+    _put(changed, "spec", {"replicas": count})
     return changed
 
 
@@ -150,15 +151,15 @@ def _everywhere(obj: Obj, change: Callable[[dict[str, Any]], None]) -> Obj:
 def _metadatas(obj: Obj, *, templates: bool) -> Iterator[dict[str, Any]]:
     yield obj["metadata"]
     if templates and obj["kind"] in WORKLOADS and (template := _template(obj)) is not None:
-        yield template.setdefault("metadata", {})
+        yield from _maps([template.setdefault("metadata", {})])
 
 
 def _template(obj: Obj) -> dict[str, Any] | None:
-    spec = obj.get("spec") or {}
-    if obj["kind"] == "CronJob":
-        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
-    template = spec.get("template")
-    return template if isinstance(template, dict) else None
+    path = ("spec", "jobTemplate", "spec", "template") if obj["kind"] == "CronJob" else ("spec", "template")
+    found: Any = obj
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None
 
 
 def _selectors(obj: Obj) -> Iterator[dict[str, Any]]:
@@ -166,11 +167,25 @@ def _selectors(obj: Obj) -> Iterator[dict[str, Any]]:
     if not isinstance(spec, dict):
         return
     if obj["kind"] in SELECTING:
-        yield spec.setdefault("selector", {}).setdefault("matchLabels", {})
+        for selector in _maps([spec.setdefault("selector", {})]):
+            yield from _maps([selector.setdefault("matchLabels", {})])
     elif obj["kind"] == "Service" and spec.get("selector"):
-        yield spec["selector"]
+        yield from _maps([spec["selector"]])
     elif obj["kind"] == "NetworkPolicy":
-        yield spec.setdefault("podSelector", {}).setdefault("matchLabels", {})
+        for selector in _maps([spec.setdefault("podSelector", {})]):
+            yield from _maps([selector.setdefault("matchLabels", {})])
+
+
+def _maps(entries: Any) -> list[dict[str, Any]]:
+    """The maps in a list; none where there is no list."""
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+
+
+def _put(holder: dict[str, Any], name: str, pairs: Mapping[str, Any]) -> None:
+    """Lay pairs over the map that stands under a name, or that is missing there."""
+    found = holder.get(name)
+    if found is None or isinstance(found, dict):
+        holder[name] = {**(found or {}), **pairs}
 
 
 def _image(image: str, changes: Mapping[str, ImageChange]) -> str:
