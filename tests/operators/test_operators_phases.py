@@ -18,6 +18,7 @@ from meshflow.operators.approve import ApprovePlan
 from meshflow.operators.base import MeshOperator
 from meshflow.operators.permit import Permit
 from meshflow.operators.plan import PlanTask
+from meshflow.operators.record import Record
 from meshflow.operators.render import Render
 from meshflow.operators.restart import Restart
 from meshflow.operators.rollout import SetImage
@@ -75,14 +76,20 @@ def applied(run: Run) -> Any:
 
 
 @contextmanager
-def pods(world: World, **changes: Any) -> Iterator[None]:
-    """The world's pods behave differently for a while."""
-    fault = {"kind": "pods", "namespace": world.namespace, "changes": changes}
-    number = world.cluster.control("POST", "faults", fault)["id"]
+def fault(world: World, kind: str, **options: Any) -> Iterator[None]:
+    """Something in the cluster goes wrong for a while."""
+    number = world.cluster.control("POST", "faults", {"kind": kind, **options})["id"]
     try:
         yield
     finally:
         world.cluster.control("DELETE", "faults", {"id": number})
+
+
+@contextmanager
+def pods(world: World, **changes: Any) -> Iterator[None]:
+    """The world's pods behave differently for a while."""
+    with fault(world, "pods", namespace=world.namespace, changes=changes):
+        yield
 
 
 def test_a_plan_says_what_would_be_written_and_writes_nothing(world: World) -> None:
@@ -157,6 +164,15 @@ def test_without_waiting_the_last_stage_is_left_to_a_later_task(world: World) ->
     run = planned(Run())
     run.execute(apply(wait=False))
     assert not run.deferred
+
+
+def test_each_write_is_told_once_while_it_is_made(
+    world: World, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    world.phase("istio", [world.config("a")])
+    applied(Run())
+    assert caplog.messages.count(f"ConfigMap/{world.namespace}/a create") == 1  # by the engine
+    assert f"] ConfigMap/{world.namespace}/a" not in capsys.readouterr().out  # and not again by the task
 
 
 def test_a_dry_run_ends_at_the_approval(world: World) -> None:
@@ -455,3 +471,35 @@ def test_an_object_that_moved_to_another_phase_is_not_deleted_on_the_way(world: 
     assert world.live("configmaps", "b")["metadata"]["uid"] == uid  # type: ignore[index]
     world.phase("mtls", [world.config("c")])
     assert set(applied(Run("third"))["writes"].values()) == {"prune"}
+
+
+def test_what_is_changed_while_a_later_stage_is_waited_for_is_mended_and_not_only_counted(world: World) -> None:
+    world.phase("istio", [world.config("a", colour="red")])
+    applied(Run("first"))
+    world.phase("istio", [world.config("a", colour="red"), deployment("web", world.namespace)])
+    run, task = planned(Run("second")), apply()
+    with pods(world, never_ready=True), pytest.raises(TaskDeferred) as deferral:
+        run.execute(task, wait=False)
+    world.cluster.delete(f"/api/v1/namespaces/{world.namespace}/configmaps/a")
+    healthy = {"status": "healthy", "waiting": [], "broken": []}
+    result = task.resume(run.context(task), healthy, **(deferral.value.kwargs or {}))
+    assert world.live("configmaps", "a") is not None
+    assert result["writes"] == {
+        f"Deployment/{world.namespace}/web": "create",
+        f"ConfigMap/{world.namespace}/a": "create",
+    }
+
+
+def test_what_a_failed_task_wrote_is_known_to_its_record_and_to_its_next_try(world: World) -> None:
+    world.phase("istio", [world.config("a"), deployment("web", world.namespace)])
+    run, task = planned(Run()), apply()
+    with pods(world, never_ready=True), pytest.raises(TaskDeferred) as deferral:
+        run.execute(task, wait=False)
+    expired = {"status": "expired", "waiting": ["web"], "broken": []}
+    with pytest.raises(errors.WaitExpired):
+        task.resume(run.context(task), expired, **(deferral.value.kwargs or {}))
+    written = {f"ConfigMap/{world.namespace}/a": "create", f"Deployment/{world.namespace}/web": "create"}
+    assert run.xcoms["apply", "written"] == written
+    record = Record(task_id="record", chain="istio", cluster="default")
+    assert record._document(run.context(record))["apply"] == {"writes": written}
+    assert run.execute(apply())["writes"] == written

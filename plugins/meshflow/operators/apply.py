@@ -11,12 +11,13 @@ from airflow.sdk import Context
 from meshflow import errors
 from meshflow.operators import bundles
 from meshflow.operators.approve import APPROVED, NOTHING_TO_APPROVE
-from meshflow.operators.base import MeshOperator
-from meshflow.operators.plan import fingerprint, plan_one, summary
+from meshflow.operators.base import WRITTEN, MeshOperator
+from meshflow.operators.plan import fingerprint, plan_one, summary, unasked
 
 if TYPE_CHECKING:
     from meshflow.clients.kube import Kube
     from meshflow.declared import GeneratedSecret
+    from meshflow.engine.applier import Applied
     from meshflow.objects.reference import Reference
     from meshflow.plan.model import Plan
     from meshflow.plan.stages import Stage
@@ -63,7 +64,9 @@ class Apply(MeshOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         """From the first stage on."""
-        return self._advance(context, first=0, written={})
+        noted = context["task_state_store"].get(WRITTEN)  # by an earlier try
+        written = {reference: str(action) for reference, action in noted.items()} if isinstance(noted, dict) else {}
+        return self._advance(context, first=0, written=written)
 
     def resume(
         self, context: Context, event: Mapping[str, Any], *, stage: int, written: dict[str, str]
@@ -76,16 +79,15 @@ class Apply(MeshOperator):
     ) -> dict[str, Any]:
         from meshflow.operators import waits
 
-        waits.end(event, what=f"{self.bundle}, stage {stage + 1}", ask=self.ask)
+        with self.remembering(context, written):
+            waits.end(event, what=f"{self.bundle}, stage {stage + 1}", ask=self.ask)
         return self._advance(context, first=stage + 1, written=written)
 
     def _advance(self, context: Context, *, first: int, written: dict[str, str]) -> dict[str, Any]:
         from meshflow.triggers.health import HealthTrigger
 
-        plan, waiting, applied = self.ask(lambda kube: self._stages(kube, context, first))
-        written = {**written, **applied}
-        for reference, action in applied.items():
-            self.log.info("%s %s", reference, action)
+        with self.remembering(context, written):
+            plan, waiting = self.ask(lambda kube: self._stages(kube, context, first, written))
         if waiting is not None:
             wait = timedelta(seconds=self._timeout())
             self.log.info(
@@ -105,29 +107,47 @@ class Apply(MeshOperator):
             "objects": len(plan.entries),
         }
 
-    async def _stages(self, kube: Kube, context: Context, first: int) -> tuple[Plan, Waiting | None, dict[str, str]]:
+    async def _stages(
+        self, kube: Kube, context: Context, first: int, written: dict[str, str]
+    ) -> tuple[Plan, Waiting | None]:
+        """Write into `written` what is written, up to the first stage that takes long to become healthy.
+
+        Stages before `first` were waited for already. What somebody changed in them meanwhile is written too, but what
+        differs again after we wrote it is left: whoever does that does it again.
+        """
         from meshflow.engine import applier, credentials
         from meshflow.plan.model import Action
         from meshflow.plan.stages import MAIN, stages
+
+        def note(done: Applied) -> None:
+            written[str(done.reference)] = done.action.value
 
         request = context["ti"].xcom_pull(task_ids=self.request_task) if self.request_task else None
         plan, objects = await plan_one(kube, self.mesh, self.bundle, self.rendered(context), request=request)
         self._check_approval(context, plan)
         await applier.begin(kube, objects, plan, allow_prune=self._approved(context))
-        written: dict[str, str] = {}
         order = stages(objects)
-        for number, stage in list(enumerate(order))[first:]:
+        for number, stage in enumerate(order):
+            if number < first:
+                await applier.apply(kube, objects, plan, stage=self._unwritten(stage, plan, written), done=note)
+                continue
             if stage.name == MAIN:  # the namespaces exist by now
-                created = await credentials.ensure(kube, self._secrets())
-                written |= {str(reference): Action.CREATE.value for reference in created}
-            for done in await applier.apply(kube, objects, plan, stage=stage):
-                written[str(done.reference)] = done.action.value
+                for reference in await credentials.ensure(kube, self._secrets()):
+                    self.log.info("%s create, with random contents", reference)
+                    written[str(reference)] = Action.CREATE.value
+            await applier.apply(kube, objects, plan, stage=stage, done=note)
             last = number == len(order) - 1
             if not (last and not self.wait) and not await self._healthy(kube, stage.references):
-                return plan, Waiting(stage, number), written
-        for done in await applier.finish(kube, objects, plan, allow_prune=self._approved(context)):
-            written[str(done.reference)] = done.action.value
-        return plan, None, written
+                return plan, Waiting(stage, number)
+        await applier.finish(kube, objects, plan, allow_prune=self._approved(context), done=note)
+        return plan, None
+
+    def _unwritten(self, stage: Stage, plan: Plan, written: Mapping[str, str]) -> Stage:
+        differing = {entry.reference for entry in plan.writes}
+        for reference in stage.references:
+            if reference in differing and str(reference) in written:
+                self.log.warning("%s differs again after it was written: somebody else writes to it too", reference)
+        return stage._replace(references=tuple(one for one in stage.references if str(one) not in written))
 
     def _secrets(self) -> Sequence[GeneratedSecret]:
         """Those that the phase needs; none for a service."""
@@ -171,7 +191,7 @@ class Apply(MeshOperator):
         new = [
             str(entry)
             for entry in plan.writes
-            if fingerprint(entry) not in approved and str(entry.reference) not in ours
+            if not {fingerprint(entry), unasked(entry)} & approved and str(entry.reference) not in ours
         ]
         if new:
             raise errors.Stale(

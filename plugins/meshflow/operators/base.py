@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from airflow.sdk import BaseOperator, Context
@@ -20,6 +21,9 @@ FAILURE = "failure"
 
 EVIDENCE = "evidence"
 """XCom key of the verdicts of a task's gates, whether they passed or not."""
+
+WRITTEN = "written"
+"""XCom key under which a task that failed half-way leaves what it wrote; also its note for its next try."""
 
 OUTCOME = "outcome"
 """XCom key of how a release ended, left behind whether the task succeeds or not."""
@@ -66,6 +70,17 @@ class MeshOperator(Reporting, BaseOperator):
     def work(self, context: Context) -> Any:
         """What this task is for."""
         raise NotImplementedError(type(self).__name__)
+
+    @contextmanager
+    def remembering(self, context: Context, written: Mapping[str, str]) -> Iterator[None]:
+        """What is written meanwhile stays known if the task fails: to its next try, and to the record."""
+        try:
+            yield
+        except errors.MeshflowError:
+            if written:
+                context["ti"].xcom_push(key=WRITTEN, value=dict(written))
+                context["task_state_store"].set(WRITTEN, dict(written))
+            raise
 
     def ask(self, question: Callable[[Kube], Awaitable[T]]) -> T:
         """The answer to a question about the cluster, on a connection of its own."""

@@ -139,6 +139,17 @@ def summary(plan: Plan) -> str:
 
 def fingerprint(entry: Entry) -> str:
     """A short hash of what would be done to one object: an approval names exactly these."""
+    from meshflow.engine.comparer import UNASKED
+    from meshflow.plan import digest
+    from meshflow.plan.model import Action
+
+    if entry.action is Action.CONFIGURE and entry.message == UNASKED:
+        return unasked(entry)
+    return digest.of([list(entry.reference), entry.action, [[c.path, c.old, c.new] for c in entry.changes]])[:16]
+
+
+def unasked(entry: Entry) -> str:
+    """The hash of a change that nobody could see in advance, since the definition of its kind changes first."""
     from meshflow.plan import digest
 
-    return digest.of([list(entry.reference), entry.action, [[c.path, c.old, c.new] for c in entry.changes]])[:16]
+    return digest.of([list(entry.reference), "unasked"])[:16]

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import Context
 
 from meshflow.hooks import store
-from meshflow.operators.base import EVIDENCE, FAILURE, OUTCOME, MeshOperator
+from meshflow.operators.base import EVIDENCE, FAILURE, OUTCOME, WRITTEN, MeshOperator
 
 PARTS = {"rendered": "render", "plan": "plan", "approval": "approve", "apply": "apply"}
 """What every phase leaves; `parts` adds to it or says otherwise. A task that a DAG does not have leaves nothing."""
@@ -70,11 +70,17 @@ class Record(MeshOperator):
                 "conf": run.conf or {},
                 "params": dict(context["params"]),
             },
-            **{word: _lean(ti.xcom_pull(task_ids=task)) for word, task in self.parts.items() if task in tasks},
+            **{word: _lean(_left(ti, task)) for word, task in self.parts.items() if task in tasks},
             "gates": gates,
             "outcome": ti.xcom_pull(task_ids=self.outcome, key=OUTCOME) if self.outcome else None,
             "failures": failures,
         }
+
+
+def _left(ti: Any, task: str) -> Any:
+    """A task's result; of one that failed half-way what it had written by then."""
+    result, written = ti.xcom_pull(task_ids=task), ti.xcom_pull(task_ids=task, key=WRITTEN)
+    return {"writes": written} if result is None and written else result
 
 
 def _lean(result: Any) -> Any:
