@@ -23,7 +23,7 @@ from meshflow.operators.apply import Apply
 from meshflow.operators.plan import PlanTask
 from meshflow.operators.render import Render
 from meshflow.operators.rollout import AcceptRequest, Follow, SetImage
-from meshflow.sensors.gates import GateSensor
+from meshflow.sensors.rollout import Preflight
 from tests.conftest import ROOT, Sandbox, running_sandbox
 from tests.docs import documents
 from tests.operators.harness import Run
@@ -110,7 +110,7 @@ def rollout(service: str) -> list[BaseOperator]:
     bundle = bundles.of_service(service)
     return [
         AcceptRequest(task_id="request", service=service),
-        GateSensor(task_id="preflight", gates="preflight", options={"service": service}),
+        Preflight(task_id="preflight", service=service),
         Render(task_id="render", bundles=[bundle]),
         PlanTask(task_id="plan", request_task="request"),
         Apply(task_id="apply", bundle=bundle, request_task="request", wait=False),

@@ -28,7 +28,27 @@ CASES = [
     ({}, {REV: "stable"}, "stable"),
     ({}, {REV: "stable", INJECT: "false"}, None),
     ({}, {}, None),
+    # what is neither true nor false is nothing said; without a namespace's label only exactly "true" asks for a proxy
+    ({"istio-injection": "enabled"}, {INJECT: "no"}, "default"),
+    ({"istio-injection": "enabled"}, {INJECT: "False"}, "default"),
+    ({}, {INJECT: "yes"}, None),
+    ({}, {INJECT: "True"}, None),
 ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotations", "inject"),
+    [
+        ({}, {INJECT: "false"}, False),
+        ({}, {INJECT: "off"}, True),
+        ({INJECT: "true"}, {INJECT: "false"}, True),
+        ({INJECT: "false"}, {INJECT: "true"}, False),
+        ({INJECT: ""}, {INJECT: "false"}, True),
+    ],
+)
+def test_the_older_annotation_is_honoured_where_there_is_no_label(labels, annotations, inject):
+    pod = {"metadata": {"labels": labels, "annotations": annotations}}
+    assert injection.wanted(labelled({"istio-injection": "enabled"}), pod).inject is inject
 
 
 @pytest.mark.parametrize(("namespace", "pod", "revision"), CASES)

@@ -100,6 +100,7 @@ def test_bare_pods_and_unknown_owners_are_reported(pod):
         ({"strategy": {"rollingUpdate": {"maxUnavailable": "50%"}}}, {"minAvailable": "50%"}, False),
         ({"strategy": {"rollingUpdate": {"maxUnavailable": "100%"}}}, {"minAvailable": "50%"}, True),
         ({"strategy": {"rollingUpdate": {"maxUnavailable": 0}}}, {"maxUnavailable": 0}, False),
+        ({"strategy": {"rollingUpdate": {"maxUnavailable": "25%", "maxSurge": 0}}}, {"minAvailable": 2}, True),
     ],
 )
 def test_a_restart_that_would_break_the_disruption_budget_is_not_made(pod, spec, bound, breaks):
@@ -108,6 +109,33 @@ def test_a_restart_that_would_break_the_disruption_budget_is_not_made(pod, spec,
     assert bool(found.batches) is not breaks
     if breaks:
         assert "PodDisruptionBudget keep" in found.reported[0].reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "strategy", "breaks"),
+    [
+        ("DaemonSet", {"maxUnavailable": "34%"}, True),
+        ("DaemonSet", {"maxUnavailable": 1}, False),
+        ("DaemonSet", {"maxUnavailable": 0, "maxSurge": 1}, False),
+        ("StatefulSet", {}, False),
+        ("StatefulSet", {"maxUnavailable": 2}, True),
+    ],
+)
+def test_sets_are_bound_by_their_own_rules(pod, kind, strategy, breaks):
+    """Percentages of sets round up, those of Deployments down."""
+    item = workload("a", kind, replicas=3, updateStrategy={"rollingUpdate": strategy})
+    assert bool(plan_of(pod, item, budgets=[budget("keep", "a", minAvailable=2)]).reported) is breaks
+
+
+def test_a_canary_that_failed_with_its_pods_still_serving_is_not_started_anew(pod):
+    canary = {
+        "metadata": {"name": "a", "namespace": "weather"},
+        "spec": {"targetRef": {"name": "a"}},
+        "status": {"phase": "Failed", "canaryWeight": 100},
+    }
+    found = plan_of(pod, workload("a"), workload("a-primary"), canaries=[canary])
+    assert batches(found) == [["a-primary"]]
+    assert "roll it back" in found.reported[0].reason
 
 
 def test_workloads_under_one_budget_never_share_a_batch(pod):

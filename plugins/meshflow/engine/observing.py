@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from meshflow.clients.kube import Kube
 from meshflow.errors import NotFound
@@ -40,9 +40,12 @@ async def everything(kube: Kube, kinds: Iterable[tuple[str, str]]) -> list[Obj]:
     return [obj for found in lists for obj in found]
 
 
-async def workloads(kube: Kube) -> restart.Cluster:
-    """What the injection rules need: namespaces, pods, their owners, budgets, canaries, revision tags."""
-    namespaces, pods, owners, budgets, canaries, injectors = await asyncio.gather(
+async def workloads(kube: Kube, *, namespaces: Collection[str] | None = None) -> restart.Cluster:
+    """What the injection rules need: namespaces, pods, their owners, budgets, canaries, revision tags.
+
+    With `namespaces` given, of the namespaces and pods only those: what others put into the mesh is theirs.
+    """
+    spaces, pods, owners, budgets, canaries, injectors = await asyncio.gather(
         items(kube, "v1", "Namespace"),
         items(kube, "v1", "Pod"),
         everything(kube, WORKLOADS),
@@ -50,7 +53,14 @@ async def workloads(kube: Kube) -> restart.Cluster:
         items(kube, *CANARY),
         items(kube, *INJECTORS),
     )
-    return restart.Cluster(namespaces, pods, owners, budgets, canaries, istiod.revisions(injectors))
+    return restart.Cluster(
+        [item for item in spaces if namespaces is None or item["metadata"]["name"] in namespaces],
+        [item for item in pods if namespaces is None or item["metadata"].get("namespace") in namespaces],
+        owners,
+        budgets,
+        canaries,
+        istiod.revisions(injectors),
+    )
 
 
 async def control_planes(kube: Kube, *, namespace: str = "istio-system") -> tuple[istiod.ControlPlane, ...]:

@@ -9,7 +9,8 @@ Istio's injector is four webhooks with selectors over the labels of namespace an
     none                        none                     not false                     REV                REV
     none                        none                     true                          none               default
 
-Pods on the host's network and the namespaces of Kubernetes itself are never injected. A pod keeps what it was born
+Only exactly `true` and `false` say something. Without that label the injector also honours an annotation of the same
+name, which used to be the way, though only to leave a pod alone: the webhooks do not see annotations. Pods on the host's network and the namespaces of Kubernetes itself are never injected. A pod keeps what it was born
 with: labels count when it is created, so a change shows only in new pods.
 """
 
@@ -59,8 +60,10 @@ def wanted(namespace: Obj, pod: Obj) -> Injection:
     revision, why = _selected(labels, own)
     if revision is None:
         return Injection(False, None, why)
-    if str(own.get(INJECT, "")).lower() == "false":
-        return Injection(False, None, f"its label {INJECT}=false")
+    annotations = (pod.get("metadata") or {}).get("annotations") or {}
+    for kind, said in (("label", own), ("annotation", {} if INJECT in own else annotations)):
+        if said.get(INJECT) == "false":
+            return Injection(False, None, f"its {kind} {INJECT}=false")
     return Injection(True, revision, why)
 
 
@@ -72,7 +75,7 @@ def _selected(labels: Mapping[str, str], own: Mapping[str, str]) -> tuple[str | 
         return labels[REVISION], f"the namespace's label {REVISION}={labels[REVISION]}"
     if REVISION in own:
         return own[REVISION], f"its label {REVISION}={own[REVISION]}"
-    if str(own.get(INJECT, "")).lower() == "true":
+    if own.get(INJECT) == "true":
         return DEFAULT_REVISION, f"its label {INJECT}=true"
     return None, "no label asks for it"
 

@@ -139,13 +139,17 @@ def _held(workload: Obj) -> str | None:
 
 
 def _busy(reference: Reference, canaries: Sequence[Obj]) -> str | None:
-    """A new template in the middle of a rollout would start the analysis anew."""
+    """A new template in the middle of a rollout would start the analysis anew, and after a failed one a new one."""
     for canary in canaries:
         around = names(canary)
         same = canary["metadata"].get("namespace") == reference.namespace
         moving = state_of(canary) in (State.ANALYSING, State.PROMOTING, State.ASKING)
-        if same and moving and reference.kind == "Deployment" and reference.name in (around.target, around.primary):
+        if not same or reference.kind != "Deployment":
+            continue
+        if moving and reference.name in (around.target, around.primary):
             return f"Canary {canary['metadata']['name']} is {canary['status']['phase']}; run again when it has ended"
+        if state_of(canary) is State.FAILED and reference.name == around.target:
+            return f"Canary {canary['metadata']['name']} failed and left it running; roll it back first"
     return None
 
 
@@ -164,15 +168,14 @@ def _breaks(workload: Obj, budget: Obj) -> str | None:
 
 def _most_away(workload: Obj, replicas: int) -> int:
     """How many pods a rolling update may have unavailable, by the workload's own strategy."""
-    spec = workload["spec"]
-    if workload["kind"] == "StatefulSet":
-        return min(1, replicas)
+    spec, is_set = workload["spec"], workload["kind"] != "Deployment"
     strategy = spec.get("strategy") or spec.get("updateStrategy") or {}
     if strategy.get("type") == "Recreate":
         return replicas
     rolling = strategy.get("rollingUpdate") or {}
-    default: int | str = "25%" if workload["kind"] == "Deployment" else 1
-    return min(_count(rolling.get("maxUnavailable", default), replicas, up=False), replicas)
+    away = _count(rolling.get("maxUnavailable", 1 if is_set else "25%"), replicas, up=is_set)
+    surge = _count(rolling.get("maxSurge", 0 if is_set else "25%"), replicas, up=True)
+    return min(max(away, 0 if surge else 1), replicas)  # Kubernetes takes one away where both come to none
 
 
 def _allowed_away(budget: Obj, replicas: int) -> int:

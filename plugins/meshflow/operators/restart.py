@@ -21,7 +21,7 @@ MANAGER = "meshflow-restart"
 class Restart(MeshOperator):
     """Restart what lacks the wanted proxy, by the batches of mesh/restart.py.
 
-    After each batch the cluster is looked at again, so a retry or a clear goes on where it stopped. The first batch
+    Namespaces that mesh.yaml does not name under `injection` are left alone, whatever their labels. After each batch the cluster is looked at again, so a retry or a clear goes on where it stopped. The first batch
     that does not become healthy ends the task: what comes after it was not touched. Returns {restarted, reported}.
     """
 
@@ -67,7 +67,9 @@ class Restart(MeshOperator):
 
         planes = await observing.control_planes(kube)
         version = planes[0].version if len(planes) == 1 else ""
-        plan = restart.plan(await observing.workloads(kube), version=version, size=self.mesh.injection.batch)
+        rules = self.mesh.injection
+        cluster = await observing.workloads(kube, namespaces={item.name for item in rules.namespaces})
+        plan = restart.plan(cluster, version=version, size=rules.batch)
         batch = plan.batches[0] if plan.batches else ()
         again = [str(item) for item in batch if str(item.reference) in restarted]
         if again:

@@ -19,16 +19,16 @@ from meshflow.settings import Mesh
 
 async def ask(kube: Kube, mesh: Mesh, options: Options) -> list[Verdict]:
     """Traffic is only asked about where a workload still takes plain text: nothing else would change."""
-    cluster = await observing.workloads(kube)
-    policies = await observing.items(kube, "security.istio.io/v1", "PeerAuthentication")
     names = {item.name for item in mesh.injection.namespaces}
-    pods = [pod for pod in cluster.pods if pod["metadata"].get("namespace") in names and proxies.alive(pod)]
+    cluster = await observing.workloads(kube, namespaces=names)
+    policies = await observing.items(kube, "security.istio.io/v1", "PeerAuthentication")
+    pods = [pod for pod in cluster.pods if proxies.alive(pod)]
     gateways = {mesh.ingress.namespace, *_gateway_namespaces(mesh)}
     workloads = [pod for pod in pods if proxies.proxy_of(pod) and pod["metadata"]["namespace"] not in gateways]
     opened = [pod for pod in workloads if any(it.mode is not Mode.STRICT for it in effective(pod, policies))]
     services = [item for item in await observing.items(kube, "v1", "Service") if item["metadata"]["namespace"] in names]
     found = evidence.from_objects(
-        namespaces=[item for item in cluster.namespaces if item["metadata"]["name"] in names],
+        namespaces=cluster.namespaces,
         pods=pods,
         services=services,
     )

@@ -15,7 +15,7 @@ from meshflow.settings import Mesh
 async def ask(kube: Kube, mesh: Mesh, options: Options) -> list[Verdict]:
     """A namespace of a later phase may exist before that phase labels it: it counts from its first pod on."""
     names = {item.name for item in mesh.injection.namespaces}
-    cluster = await observing.workloads(kube)
+    cluster = await observing.workloads(kube, namespaces=names)
     used = {pod["metadata"].get("namespace") for pod in cluster.pods}
     reported = restart.plan(cluster, version=mesh.istio.version).reported
     return [
@@ -24,11 +24,10 @@ async def ask(kube: Kube, mesh: Mesh, options: Options) -> list[Verdict]:
             namespaces=[
                 item
                 for item in cluster.namespaces
-                if item["metadata"]["name"] in names
-                and (item["metadata"]["name"] in used or proxies.wanted(item, {}).inject)
+                if item["metadata"]["name"] in used or proxies.wanted(item, {}).inject
             ],
             version=mesh.istio.version,
             revisions=cluster.revisions,
-            left=[f"{it.finding.reference}, {it.reason}" for it in reported if it.finding.reference.namespace in names],
+            left=[f"{it.finding.reference}, {it.reason}" for it in reported],
         )
     ]
