@@ -10,7 +10,9 @@ Istio's injector is four webhooks with selectors over the labels of namespace an
     none                        none                     true                          none               default
 
 Only exactly `true` and `false` say something. Without that label the injector also honours an annotation of the same
-name, which used to be the way, though only to leave a pod alone: the webhooks do not see annotations. Pods on the host's network and the namespaces of Kubernetes itself are never injected. A pod keeps what it was born
+name, which used to be the way, though only to leave a pod alone: the webhooks do not see annotations.
+
+Pods on the host's network and the namespaces of Kubernetes itself are never injected. A pod keeps what it was born
 with: labels count when it is created, so a change shows only in new pods.
 """
 

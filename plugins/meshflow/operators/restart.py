@@ -21,8 +21,9 @@ MANAGER = "meshflow-restart"
 class Restart(MeshOperator):
     """Restart what lacks the wanted proxy, by the batches of mesh/restart.py.
 
-    Namespaces that mesh.yaml does not name under `injection` are left alone, whatever their labels. After each batch the cluster is looked at again, so a retry or a clear goes on where it stopped. The first batch
-    that does not become healthy ends the task: what comes after it was not touched. Returns {restarted, reported}.
+    Namespaces that mesh.yaml does not name under `injection` are left alone, whatever their labels. After each batch
+    the cluster is looked at again, so a retry or a clear goes on where it stopped. The first batch that does not become
+    healthy ends the task: what comes after it was not touched. Returns {restarted, reported}.
     """
 
     ui_color = "#cfe8cf"
