@@ -13,7 +13,7 @@ from meshflow.gates.model import Result, Verdict, Verdicts
 from meshflow.objects.reference import Reference
 from meshflow.operators import drift
 from meshflow.operators.apply import Apply
-from meshflow.operators.drift import Detect, Drifted, Judge, Remediate, describe
+from meshflow.operators.drift import Detect, Drifted, Judge, Remediate, bounded, describe
 from meshflow.operators.plan import PlanTask
 from meshflow.operators.render import Render
 from meshflow.plan.model import Action, Change, Entry
@@ -223,3 +223,16 @@ def test_a_repair_takes_no_plain_text_from_those_who_speak_it(
     assert live
     assert live["spec"]["mtls"]["mode"] == mode
     assert declared.live("configmaps", "b"), "the others are repaired all the same"
+
+
+def test_a_huge_value_is_told_by_its_beginning_and_its_size() -> None:
+    """A dashboard of 300 kB in a ConfigMap would be in the log, the XCom, the message and the record."""
+    line = describe(Entry(WEB, Action.CONFIGURE, (Change("data", "x" * 300_000, "y"),)))
+    assert len(line) < 500
+    assert "… (300002 characters)" in line
+
+
+def test_a_report_of_thousands_fits_into_an_xcom_and_still_counts_the_rest() -> None:
+    kept = bounded([f"istio: ConfigMap/x/{number} configure" for number in range(5000)])
+    assert sum(map(len, kept)) < 45_000
+    assert kept[-1] == f"and {5000 - len(kept) + 1} more, which are in the log of detect"

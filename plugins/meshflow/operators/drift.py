@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     from meshflow.clients.kube import Kube
     from meshflow.gates.model import Verdicts
     from meshflow.plan.model import Entry
+    from meshflow.plan.stages import Stage
 
 LOG_LINES = 400
 REPORT_LINES = 50
+VALUE_LIMIT = 200  # characters of one value in a finding
+XCOM_LIMIT = 40_000  # characters of a list of findings in the XCom
 GATES = ("mtls", "injection")
 POLICY, STRICT = ("security.istio.io", "PeerAuthentication"), "STRICT"
 
@@ -70,8 +74,8 @@ class Detect(DriftOperator):
         self.log_lines("\n".join(str(verdict) for verdict in verdicts))
         self.log.info("Not as declared: %d; not to be compared: %d", len(drift), len(unknown))
         return {
-            "drift": drift,
-            "unknown": unknown,
+            "drift": bounded(drift),
+            "unknown": bounded(unknown),
             "gates": verdicts.to_json(),
             "counts": {bundle: item.plan.counts() for bundle, item in planned.items()},
         }
@@ -98,11 +102,12 @@ class Remediate(DriftOperator):
                 field="approve",
                 way_out="Read the report of detect and start again without it, or run the phase: that asks",
             )
-        mesh = self.mesh
-        return {"writes": self.ask(lambda kube: self._repair(kube, mesh, context))}
+        mesh, written = self.mesh, dict[str, str]()
+        with self.remembering(context, written):
+            self.ask(lambda kube: self._repair(kube, mesh, context, written))
+        return {"writes": written}
 
-    async def _repair(self, kube: Kube, mesh: settings.Mesh, context: Context) -> dict[str, str]:
-        written: dict[str, str] = {}
+    async def _repair(self, kube: Kube, mesh: settings.Mesh, context: Context, written: dict[str, str]) -> None:
         refused: list[str] = []
         for bundle, item in self.rendered(context).items():
             planned = (await plan_all(kube, mesh, {bundle: item}, takeover=True))[bundle]
@@ -110,13 +115,12 @@ class Remediate(DriftOperator):
             if against:
                 refused += [f"{bundle}: {reason}" for reason in against]
             else:
-                written |= await _apply(kube, planned)
+                await _apply(kube, planned, written)
         if refused:
             raise errors.GateFailed(
                 f"{len(written)} objects were repaired, but not {'; '.join(refused)}. Mend that, then run secure_mesh.",
                 verdicts=refused,
             )
-        return written
 
 
 class Judge(DriftOperator):
@@ -168,12 +172,28 @@ class Judge(DriftOperator):
 def describe(entry: Entry) -> str:
     """One line for one object: `Kind/namespace/name configure path: old → new (written by manager at time)`."""
     fields = [
-        f"{change.path}: {change.old!r} → {change.new!r}"
+        f"{change.path}: {_short(change.old)} → {_short(change.new)}"
         + (f" (written by {change.manager}{f' at {change.time}' if change.time else ''})" if change.manager else "")
         for change in entry.changes[:5]
     ]
     more = [f"and {len(entry.changes) - 5} more fields"] if len(entry.changes) > 5 else []
     return " ".join(filter(None, (str(entry), ", ".join([*fields, *more]) or entry.message)))
+
+
+def _short(value: Any) -> str:
+    """A value on one line; a dashboard or a schema only by its beginning."""
+    written = repr(value)
+    if len(written) <= VALUE_LIMIT:
+        return written
+    return f"{written[:VALUE_LIMIT]}… ({len(written)} characters)"
+
+
+def bounded(lines: Sequence[str], *, limit: int = XCOM_LIMIT) -> list[str]:
+    """The first lines that fit into so many characters, and one that counts the others."""
+    sizes = accumulate(len(line) for line in lines)
+    kept = [line for line, size in zip(lines, sizes, strict=True) if size <= limit]
+    left = len(lines) - len(kept)
+    return [*kept, f"and {left} more, which are in the log of detect"] if left else kept
 
 
 def takes_plain_text(planned: Planned) -> bool:
@@ -199,19 +219,17 @@ async def _against_strict(kube: Kube, mesh: settings.Mesh) -> list[str]:
     return [verdict.reason for verdict in verdicts if verdict.result in (Result.FAIL, Result.ERROR)]
 
 
-async def _apply(kube: Kube, planned: Planned) -> dict[str, str]:
+async def _apply(kube: Kube, planned: Planned, written: dict[str, str]) -> None:
     from meshflow.engine import applier
-    from meshflow.plan.stages import stages
 
-    plan, objects = planned
-    if not plan.writes:
-        return {}
-    await applier.begin(kube, objects, plan)
-    written = []
-    for stage in stages(objects):
-        written += await applier.apply(kube, objects, plan, stage=stage)
-    written += await applier.finish(kube, objects, plan)
-    return {str(done.reference): done.action.value for done in written}
+    def note(done: applier.Applied) -> None:
+        written[str(done.reference)] = done.action.value
+
+    async def go_on(_: Stage) -> None:
+        """Repairs are not waited for: the gates of `Judge` look at the whole mesh afterwards."""
+
+    if planned.plan.writes:
+        await applier.run(kube, planned.objects, planned.plan, settled=go_on, done=note)
 
 
 async def _meaning(kube: Kube, mesh: settings.Mesh) -> Verdicts:
