@@ -116,6 +116,32 @@ def test_the_record_of_a_phase_shows_what_was_planned_and_what_went_wrong(reader
     assert "<b>apply</b> Conflict: kubectl owns spec.replicas" in page
 
 
+def drift(world: World, *, findings: list[str], writes: dict[str, str] | None = None) -> None:
+    gate = {"gate": "mtls.effective", "result": "pass", "reason": "all are STRICT", "numbers": {}}
+    document = {
+        "dag": "check_drift",
+        "run": "r",
+        "trigger": {"type": "manual", "by": "ada", "conf": {}},
+        "drift": {"drift": findings, "unknown": [], "gates": [gate]},
+        "remediation": None if writes is None else {"writes": writes},
+        "outcome": None,
+        "failures": [],
+    }
+    record.append(world.records / "drift", document)
+
+
+def test_the_record_of_a_drift_check_shows_what_it_found_and_repaired(reader: TestClient, world: World) -> None:
+    world.readable = {*world.readable, "check_drift"}
+    drift(world, findings=[])
+    assert "as declared" in text(reader, "/drift")
+    drift(world, findings=["mtls: PeerAuthentication/a/b conflict"], writes={"PeerAuthentication/a/b": "configure"})
+    assert "repaired: PeerAuthentication/a/b" in text(reader)
+    page = text(reader, "/drift/2")
+    assert "<li>mtls: PeerAuthentication/a/b conflict</li>" in page
+    assert "all are STRICT" in page
+    assert "<dt>started by</dt><dd>ada</dd>" in page
+
+
 def test_a_changed_record_is_seen(reader: TestClient, written: World) -> None:
     first = sorted((written.records / "service-web").glob("*.json"))[0]
     changed = json.loads(first.read_text())

@@ -91,8 +91,11 @@ def one(request: Request, chain: str, number: int, user: GetUserDep, services: I
         ended=document.get("outcome") or {},
         sentence=_sentence(document),
         plans=_plans(document),
+        started_by=_started_by(document),
+        differs=_differs(document),
+        repaired=list((document.get("remediation") or {}).get("writes") or ()),
         steps=[_step(step) for step in (document.get("outcome") or {}).get("timeline") or []],
-        gates=[_gate(item) for item in document.get("gates") or []],
+        gates=[_gate(item) for item in [*(document.get("gates") or []), *(_drift(document).get("gates") or [])]],
         everything=json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True),
         broken=record.verify(folder),
     )
@@ -103,7 +106,7 @@ def line(chain: str, found: Mapping[str, Any]) -> Line:
     document = found["document"]
     ended = document.get("outcome") or {}
     failures = document.get("failures") or []
-    planned = (document.get("plan") or {}).get("summary") or ""
+    planned = (document.get("plan") or {}).get("summary") or _told_of_drift(document)
     message = ended.get("message") or "; ".join(str(item.get("message")) for item in failures) or planned
     return Line(
         chain,
@@ -146,6 +149,31 @@ def _plans(document: Mapping[str, Any]) -> list[tuple[str, str]]:
         (bundle, ", ".join(f"{count} {action}" for action, count in (plan.get("counts") or {}).items() if count))
         for bundle, plan in plans.items()
     ]
+
+
+def _started_by(document: Mapping[str, Any]) -> str:
+    """Who or what started the run, where that is not part of a release's request."""
+    trigger = document.get("trigger") or {}
+    asked = (trigger.get("conf") or {}).get("requested_by")
+    return "" if document.get("request") else str(asked or trigger.get("by") or trigger.get("type") or "")
+
+
+def _drift(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = document.get("drift") or {}
+    return found
+
+
+def _differs(document: Mapping[str, Any]) -> list[str] | None:
+    """What the drift check found, a line for each object; None for a run of another kind."""
+    found = _drift(document)
+    return [*found.get("drift", []), *found.get("unknown", [])] if found else None
+
+
+def _told_of_drift(document: Mapping[str, Any]) -> str:
+    differs, repaired = _differs(document), (document.get("remediation") or {}).get("writes")
+    if differs is None:
+        return ""
+    return f"repaired: {', '.join(repaired)}" if repaired else "; ".join(differs) or "as declared"
 
 
 def _step(step: Mapping[str, Any]) -> dict[str, Any]:
