@@ -91,6 +91,14 @@ async def test_a_cluster_that_never_answers_is_an_error_and_not_a_failed_gate(ro
     assert "connection refused" in verdict.reason
 
 
+async def test_what_waiting_cannot_mend_ends_the_wait_with_its_sentence(rounds: Rounds, clock: Clock) -> None:
+    """Raised, it would reach the task as a failed trigger: no sentence in the record, and three more tries."""
+    rounds.answers = [FAIL, errors.Unauthorized("home does not accept our credentials"), PASS]
+    verdicts = await fired(trigger(clock))
+    assert (rounds.asked, verdicts.passed) == (2, False)
+    assert "home does not accept our credentials" in str(next(iter(verdicts)))
+
+
 async def test_a_trigger_that_starts_after_its_deadline_asks_once(rounds: Rounds, clock: Clock) -> None:
     rounds.answers = [PASS]
     clock.now += timedelta(hours=1)

@@ -21,7 +21,7 @@ from meshflow.engine.questions import (
     verification,
 )
 from meshflow.engine.questions.asking import Options
-from meshflow.errors import InvalidInput, Temporary
+from meshflow.errors import InvalidInput, MeshflowError
 from meshflow.gates import model
 from meshflow.gates.model import Verdict, Verdicts
 from meshflow.settings import Mesh
@@ -36,7 +36,7 @@ async def evaluate(kube: Kube, mesh: Mesh, name: str, options: Options) -> Verdi
     return Verdicts.of(await GATES[name](kube, mesh, options))
 
 
-def could_not_ask(name: str, problem: Temporary) -> Verdicts:
+def could_not_ask(name: str, problem: MeshflowError) -> Verdicts:
     """The verdict of a whole round that met a cluster that does not answer."""
     return Verdicts.of(model.error(name, problem))
 

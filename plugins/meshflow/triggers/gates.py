@@ -21,7 +21,9 @@ INTERVAL = 2.0  # seconds between two rounds
 class GatesTrigger(BaseTrigger):
     """Fires when all gates pass, or at the deadline, with the last verdicts as JSON.
 
-    What changed between two rounds is a line in the task's log.
+    What waiting cannot mend, such as credentials that are not accepted, ends it at once, as the verdict `error`. (An
+    exception here would reach the task as Airflow's own words, and be tried again.) What changed between two rounds is
+    a line in the task's log.
     """
 
     def __init__(self, *, cluster: str, deadline: str, gates: str, options: Mapping[str, Any]) -> None:
@@ -43,21 +45,22 @@ class GatesTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """One event: the verdicts of the last round."""
-        while True:
-            verdicts = await self._round()
-            if verdicts.passed or timezone.utcnow() >= datetime.fromisoformat(self.deadline):
-                yield TriggerEvent({"verdicts": verdicts.to_json()})
-                return
+        verdicts, lasting = await self._round()
+        while not verdicts.passed and not lasting and timezone.utcnow() < datetime.fromisoformat(self.deadline):
             await asyncio.sleep(INTERVAL)
+            verdicts, lasting = await self._round()
+        yield TriggerEvent({"verdicts": verdicts.to_json()})
 
-    async def _round(self) -> Verdicts:
+    async def _round(self) -> tuple[Verdicts, bool]:
+        """The verdicts, and whether they are about a problem that asking again does not mend."""
+        lasting = False
         try:
             async with ClusterHook(self.cluster).kube() as kube:
                 verdicts = await gates.evaluate(kube, settings.load(), self.gates, self.options)
-        except errors.Temporary as problem:
-            verdicts = gates.could_not_ask(self.gates, problem)
+        except errors.MeshflowError as problem:
+            verdicts, lasting = gates.could_not_ask(self.gates, problem), isinstance(problem, errors.Permanent)
         for verdict in verdicts:
             if not verdict.passed and str(verdict) not in self._said:
                 self._said.add(str(verdict))
                 self.log.info("%s", verdict)
-        return verdicts
+        return verdicts, lasting
