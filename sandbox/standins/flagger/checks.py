@@ -29,6 +29,8 @@ class Checks:
             template, server = await self._query(canary, metric)
             promql = analysis.render(template, canary, metric, self.clock)
             value = await analysis.ask(self.network, server, promql, namespace=self.options.own_namespace)
+            if metric.name == analysis.DURATION and self.options.provider_of(canary) != "istio":
+                value *= 1000  # what applications export themselves is in seconds
         except analysis.NoValues:
             return analysis.no_values(canary, metric, provider=self.options.provider_of(canary))
         except analysis.QueryFailed as error:

@@ -2,9 +2,9 @@
 
 The recorder does three things that readers must cope with: an event that repeats is counted up instead of written
 again; from the `SIMILAR`th different message of one type on (none older than `WINDOW` apart) new ones share a single
-event whose message starts with "(combined from similar events): "; and after `BURST` events about one Canary only one
-more gets through every `REFILL` seconds, the others are lost. Those count all the same: the next one that gets through
-has the count of all.
+event whose message starts with "(combined from similar events): "; and after `BURST` events of one type about a Canary
+only one more gets through every `REFILL` seconds, the others are lost. Those count all the same: the next one that
+gets through has the count of all.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BURST, REFILL = 25, 300.0  # events, seconds on the clock
 
 @dataclass
 class _Allowance:
-    """How many events about one Canary may still be written."""
+    """How many events of one type about a Canary may still be written."""
 
     left: float
     since: datetime
@@ -57,14 +57,15 @@ class _Log:
 
 @dataclass
 class _Similar:
-    """The different messages of one type."""
+    """The different messages of one type about a Canary."""
 
-    messages: dict[str, None] = field(default_factory=dict)  # in order of arrival
+    messages: dict[str, None] = field(default_factory=dict)  # the one that was not said for longest first
     last: datetime | None = None
 
     def is_one_of_many(self, message: str, now: datetime, *, window: float) -> bool:
         if self.last and now - self.last > timedelta(seconds=window):
             self.messages.clear()
+        self.messages.pop(message, None)
         self.messages[message] = None
         self.last = now
         if len(self.messages) < SIMILAR:
@@ -80,7 +81,7 @@ class Events:
         self._client, self._clock = client, clock
         self._logs: dict[tuple[str, str, str], _Log] = {}
         self._similar: dict[tuple[str, str], _Similar] = {}
-        self._allowances: dict[str, _Allowance] = {}
+        self._allowances: dict[tuple[str, str], _Allowance] = {}
         self._serial = itertools.count(1)
 
     async def write(self, canary: Canary, message: str, *, warning: bool) -> None:
@@ -90,7 +91,7 @@ class Events:
         similar = self._similar.setdefault((uid, kind), _Similar())
         combined = similar.is_one_of_many(message, self._clock.now(), window=self._clock.scaled(WINDOW))
         log = self._observed(canary, (uid, kind, COMBINED if combined else message))
-        if self._may_write(uid):
+        if self._may_write((uid, kind)):
             await self._write(canary, kind, f"{COMBINED}{message}" if combined else message, log)
 
     def _observed(self, canary: Canary, key: tuple[str, str, str]) -> _Log:
@@ -100,9 +101,9 @@ class Events:
         log.count += 1
         return log
 
-    def _may_write(self, uid: str) -> bool:
+    def _may_write(self, key: tuple[str, str]) -> bool:
         now = self._clock.now()
-        allowance = self._allowances.setdefault(uid, _Allowance(BURST, now))
+        allowance = self._allowances.setdefault(key, _Allowance(BURST, now))
         return allowance.taken(now, refill=self._clock.scaled(REFILL))
 
     async def _write(self, canary: Canary, kind: str, message: str, log: _Log) -> None:

@@ -74,6 +74,7 @@ async def test_no_data_is_a_failed_check(world: World) -> None:
 async def test_without_a_mesh_the_application_itself_is_measured(world: World) -> None:
     """The provider kubernetes asks for other metrics, and does rounds instead of weights."""
     await world.install(provider="kubernetes")
+    world.latency = 0.12  # seconds
     await world.push("podinfo:2")
     await world.tick(3)
     assert 'http_request_duration_seconds_count{kubernetes_namespace="weather"' in "".join(world.queries)
