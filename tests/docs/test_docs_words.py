@@ -16,6 +16,7 @@ import pytest
 from pydantic import BaseModel
 
 from meshflow import errors, settings
+from meshflow.declared import PushPolicy
 from meshflow.engine import gates as engine_gates
 from meshflow.gates import flagger, gateway, injection, istio, kiali, model, mtls, observability, rollout
 from meshflow.health.model import Status
@@ -23,7 +24,6 @@ from meshflow.mesh.strategy import Strategy
 from meshflow.plan.model import Action
 from meshflow.release import push
 from meshflow.release.outcome import Outcome
-from meshflow.release.policy import Policy
 from meshflow.web.arrivals import Result
 from sandbox import cli
 from tests.conftest import ROOT
@@ -65,11 +65,11 @@ def kinds_of_error(root: type[Exception]) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("words", [Outcome, Action, Status, model.Result, Policy, Strategy])
+@pytest.mark.parametrize("words", [Outcome, Action, Status, model.Result, PushPolicy, Strategy])
 def test_every_word_of_a_vocabulary_is_explained(words: type[StrEnum]) -> None:
-    document = {Strategy: "docs/own-service.md", Policy: "include/mesh.yaml"}
+    document = {Strategy: "docs/own-service.md", PushPolicy: "include/mesh.yaml"}
     for word in words:
-        if words is Policy:
+        if words is PushPolicy:
             assert word.value in documents.text(document[words]), word.value
         else:
             assert said(word.value, document.get(words, "docs/operations.md")), word.value
@@ -184,7 +184,7 @@ def test_every_command_of_the_sandbox_is_understood(command: str) -> None:
 
 
 def test_every_result_and_policy_of_a_push_is_explained() -> None:
-    for word in [*Result, *Policy]:
+    for word in [*Result, *PushPolicy]:
         assert said(word.value, "docs/image-push.md"), word.value
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from meshflow.declared import PushPolicy
 from meshflow.release import outcome, policy, quarantine
 from meshflow.release.outcome import Outcome
-from meshflow.release.policy import Action, Policy, Running, Waiting, meet
+from meshflow.release.policy import Action, Running, Waiting, meet
 
 RUNNING = Running("run-1", "sha256:1", "Progressing")
 QUEUE = [Waiting("run-2", "sha256:2"), Waiting("run-3", "sha256:3")]
 
 
-@pytest.mark.parametrize("word", Policy)
+@pytest.mark.parametrize("word", PushPolicy)
 def test_a_push_starts_when_nothing_runs(word):
     assert meet(word, "sha256:9", running=None).action is Action.START
 
@@ -20,10 +21,10 @@ def test_a_push_starts_when_nothing_runs(word):
 @pytest.mark.parametrize(
     ("word", "action", "drop"),
     [
-        (Policy.QUEUE, Action.WAIT, ()),
-        (Policy.COALESCE, Action.WAIT, ("run-2", "run-3")),
-        (Policy.SUPERSEDE, Action.REPLACE, ("run-2", "run-3")),
-        (Policy.REJECT, Action.REFUSE, ()),
+        (PushPolicy.QUEUE, Action.WAIT, ()),
+        (PushPolicy.COALESCE, Action.WAIT, ("run-2", "run-3")),
+        (PushPolicy.SUPERSEDE, Action.REPLACE, ("run-2", "run-3")),
+        (PushPolicy.REJECT, Action.REFUSE, ()),
     ],
 )
 def test_the_policy_decides_what_a_push_does_to_what_runs_and_waits(word, action, drop):
@@ -32,22 +33,32 @@ def test_the_policy_decides_what_a_push_does_to_what_runs_and_waits(word, action
 
 
 @pytest.mark.parametrize("phase", ["Promoting", "Finalising"])
-@pytest.mark.parametrize("word", Policy)
+@pytest.mark.parametrize("word", PushPolicy)
 def test_a_promotion_is_never_interrupted(word, phase):
     found = meet(word, "sha256:9", running=Running("run-1", "sha256:1", phase), waiting=QUEUE)
     assert found.action is not Action.REPLACE
-    if word is Policy.SUPERSEDE:
+    if word is PushPolicy.SUPERSEDE:
         assert phase in found.message
 
 
-@pytest.mark.parametrize("word", Policy)
+def test_a_push_neither_replaces_nor_drops_what_somebody_asked_for():
+    waiting = [Waiting("rollback", "sha256:2", pushed=False), Waiting("run-3", "sha256:3")]
+    assert meet(PushPolicy.COALESCE, "sha256:9", running=RUNNING, waiting=waiting).drop == ("run-3",)
+    assert meet(PushPolicy.SUPERSEDE, "sha256:9", running=RUNNING, waiting=waiting).drop == ("run-3",)
+    by_hand = Running("rollback", "sha256:1", "Progressing", pushed=False)
+    found = meet(PushPolicy.SUPERSEDE, "sha256:9", running=by_hand)
+    assert found.action is Action.WAIT
+    assert "somebody asked for that one" in found.message
+
+
+@pytest.mark.parametrize("word", PushPolicy)
 def test_the_newest_digest_again_is_ignored(word):
     assert meet(word, "sha256:3", running=RUNNING, waiting=QUEUE).action is Action.IGNORE
     assert meet(word, "sha256:1", running=RUNNING).action is Action.IGNORE
 
 
 def test_an_older_digest_again_is_a_wish_to_go_back():
-    assert meet(Policy.QUEUE, "sha256:1", running=RUNNING, waiting=QUEUE).action is Action.WAIT
+    assert meet(PushPolicy.QUEUE, "sha256:1", running=RUNNING, waiting=QUEUE).action is Action.WAIT
 
 
 def test_every_word_has_its_sentence():

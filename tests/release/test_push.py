@@ -72,6 +72,13 @@ PUSHES = [
     ("ghcr", {"package": {"package_type": "npm"}}, []),
     ("harbor", harbor(), [("harbor.example.com/acme/web", "1.2", DIGEST)]),
     ("harbor", harbor("DELETE_ARTIFACT"), []),
+    ("harbor", harbor(tag=f"sha256-{'a' * 64}"), []),
+    ("quay", {"docker_url": "quay.io/acme/web", "updated_tags": [f"sha256-{'a' * 64}.sig"]}, []),
+    (
+        "quay",
+        {"docker_url": "quay.io/acme/web", "updated_tags": ["sha256-a"]},
+        [("quay.io/acme/web", "sha256-a", None)],
+    ),
     ("harbor", harbor(tag=DIGEST), []),
     (
         "quay",
@@ -94,6 +101,9 @@ def test_each_registrys_words_become_pushes(registry, payload, pushes) -> None:
         ("distribution", {"events": [event("latest", tag="1")]}, "digest: is no digest of an image"),
         ("dockerhub", {"repository": {"repo_name": "Acme/../web"}, "push_data": {"tag": "1"}}, "is no repository"),
         ("quay", {"docker_url": "quay.io/acme/web", "updated_tags": "1.2"}, "updated_tags: is not a list"),
+        ("quay", {"docker_url": "quay.io/acme/web", "updated_tags": ["1.2\n"]}, "tag: is no tag of an image"),
+        ("quay", {"docker_url": "quay.io/acme/web\n", "updated_tags": ["1"]}, "repository: is no repository"),
+        ("distribution", {"events": [event(DIGEST + "\n", tag="1")]}, "digest: is no digest of an image"),
         ("harbor", [], "is not a JSON object"),
         ("gitlab", {}, "no such registry format"),
         ("gchr", {}, "did you mean 'ghcr'"),

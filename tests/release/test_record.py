@@ -96,6 +96,12 @@ def test_names_of_runs_cannot_leave_the_folder(tmp_path):
     assert written.path.name == "000001-etc-pass-wd-2026.json"
 
 
+def test_a_run_may_have_as_long_a_name_as_airflow_allows(tmp_path):
+    written = record.append(tmp_path, {"run": "r" * 250})
+    assert len(written.path.name) < 200
+    assert next(record.read(tmp_path))["document"]["run"] == "r" * 250
+
+
 def test_secrets_are_masked_and_said_to_be(tmp_path):
     written = record.append(tmp_path, {"run": "r", "conf": {"password": "hunter2", "image": "a/b:1"}})
     assert written.masked == ("conf.password",)
@@ -111,6 +117,9 @@ def test_secrets_are_masked_and_said_to_be(tmp_path):
         "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0abc.sig",
         "https://ann:hunter2@registry.example/v2",
         "ghp_abcdefghijklmnopqrstuvwxyz",
+        "github_pat_11ABCDEFG0abcdefghij_klmnopqrstuvwxyz",
+        "rotate: password=hunter2, then push",
+        "https://registry.example/v2?access_token=hunter2&scope=pull",
     ],
 )
 def test_values_that_look_like_secrets_are_masked_wherever_they_stand(value):

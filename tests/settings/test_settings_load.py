@@ -11,7 +11,6 @@ import pytest
 
 from meshflow import declared, settings
 from meshflow.errors import InvalidInput
-from meshflow.release.policy import Policy
 
 MINIMAL = """\
 istio: {version: 1.30.3}
@@ -96,6 +95,12 @@ def test_an_address_with_credentials_is_refused(tmp_path: Path) -> None:
     text = refusal(tmp_path, MINIMAL.replace("https://charts.example.com", "https://me:secret@charts.example.com"))
     assert "charts.repositories.istio" in text
     assert "https://me:secret" not in text
+
+
+@pytest.mark.parametrize("url", ["https://[::1", "https://example.com:99999", "https:///charts", "https://a:b"])
+def test_an_address_that_leads_nowhere_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(InvalidInput, match=r"mesh\.yaml:\d+: registry_mirror: "):
+        mesh_of(tmp_path, f"{MINIMAL}registry_mirror: '{url}'\n")
 
 
 def test_an_unknown_phase_is_refused_with_the_nearest_one(tmp_path: Path) -> None:
@@ -197,7 +202,3 @@ def test_every_setting_stands_in_the_declared_mesh_at_least_in_a_comment() -> No
     models = [model for model in declared.Model.__subclasses__() if model is not declared.Service]
     missing = [f"{m.__name__}.{name}" for m in models for name in m.model_fields if not re.search(rf"\b{name}\b", text)]
     assert missing == []
-
-
-def test_the_policies_for_pushes_are_those_that_releases_know() -> None:
-    assert [policy.value for policy in declared.PushPolicy] == [policy.value for policy in Policy]

@@ -42,7 +42,7 @@ def test_a_push_starts_the_rollout_of_the_service_that_follows_it(client: TestCl
     assert world.runs.started == {
         RUN: {
             "dag": "rollout_web",
-            "by": "webhook:distribution",
+            "by": "distribution",
             "note": "push of ghcr.io/acme/web:2",
             "image": f"ghcr.io/acme/web:2@{DIGEST}",
             "reason": "push of ghcr.io/acme/web:2",
@@ -113,6 +113,7 @@ def test_too_much_is_not_read_to_its_end(client: TestClient) -> None:
     [
         ("distribution", "{", "no JSON"),
         ("distribution", "[]", "not a JSON object"),
+        ("distribution", "[" * 200_000, "no JSON"),
         ("nexus", "{}", "no such registry"),
     ],
 )
@@ -189,6 +190,13 @@ def test_a_push_supersedes_an_analysis_and_never_a_promotion(client, world, phas
     assert results(send(client, envelope())) == {"web": result}
     assert (world.runs.superseded, world.runs.dropped) == (ended, ["older"])
     assert world.runs.started[RUN].get("supersede", False) is (result == "replaces")
+
+
+def test_a_push_waits_behind_what_somebody_asked_for(client: TestClient, world: World) -> None:
+    world.declare(policy="supersede")
+    world.runs.running = Running("manual__rollback", OTHER, pushed=False)
+    assert results(send(client, envelope())) == {"web": "waits"}
+    assert not world.runs.superseded
 
 
 def test_a_digest_that_a_person_already_rolls_out_is_not_queued_behind_it(client: TestClient, world: World) -> None:

@@ -37,12 +37,18 @@ def runs(database: None) -> Iterator[AirflowRuns]:
         session.execute(delete(Log))
 
 
-def add(run: str, state: DagRunState, *, image: str = "", dag_id: str = DAG_ID) -> None:
+def add(run: str, state: DagRunState, *, image: str = "", dag_id: str = DAG_ID, by: str = "webhook:ghcr") -> None:
     now = timezone.utcnow()
     with create_session() as session:
         session.add(
             DagRun(
-                dag_id=dag_id, run_id=run, run_type=DagRunType.MANUAL, run_after=now, state=state, conf={"image": image}
+                dag_id=dag_id,
+                run_id=run,
+                run_type=DagRunType.MANUAL,
+                run_after=now,
+                state=state,
+                conf={"image": image},
+                triggering_user_name=by,
             )
         )
 
@@ -56,11 +62,11 @@ def test_the_queue_is_what_has_not_ended_in_the_order_in_which_it_was_asked_for(
     add("over", DagRunState.SUCCESS)
     add("now", DagRunState.RUNNING, image=f"ghcr.io/acme/web:1@{DIGESTS[0]}")
     add("next", DagRunState.QUEUED, image=f"ghcr.io/acme/web@{DIGESTS[1]}")
-    add("by-hand", DagRunState.QUEUED, image="2")
+    add("by-hand", DagRunState.QUEUED, image="2", by="alice")
     add("other", DagRunState.QUEUED, dag_id="rollout_api")
     queue = runs.queue(DAG_ID)
     assert queue.running == Running("now", DIGESTS[0])
-    assert queue.waiting == (Waiting("next", DIGESTS[1]), Waiting("by-hand", ""))
+    assert queue.waiting == (Waiting("next", DIGESTS[1]), Waiting("by-hand", "", pushed=False))
     assert runs.queue("rollout_other").running is None
 
 

@@ -17,7 +17,7 @@ BUSY = frozenset({State.STARTING, State.ASKING, State.ANALYSING, State.PROMOTING
 
 def digest_resolved(digest: str | None, *, image: str) -> Verdict:
     """Whether the image is known by its digest."""
-    if digest is None or not DIGEST.match(digest):
+    if digest is None or not DIGEST.fullmatch(digest):
         return Verdict(RESOLVED, Result.FAIL, f"{image} was not resolved to a digest", {"digest": digest or "none"})
     return Verdict(RESOLVED, Result.PASS, f"{image} is {digest[:19]}…", {"digest": digest})
 

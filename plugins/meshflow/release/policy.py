@@ -8,7 +8,8 @@
     reject                  refuse
 
 A rollout that is being promoted is never interrupted: Flagger does not look for a new revision then, so pods that
-nobody analysed would take traffic until it has finished.
+nobody analysed would take traffic until it has finished. Nor does a push replace or drop what somebody else asked for:
+a person who rolls back by hand must not lose to the next build.
 """
 
 from __future__ import annotations
@@ -17,16 +18,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from meshflow.declared import PushPolicy
+
 UNTOUCHABLE = frozenset({"Promoting", "Finalising"})
-
-
-class Policy(StrEnum):
-    """The words of `services.policy` in mesh.yaml."""
-
-    QUEUE = "queue"
-    SUPERSEDE = "supersede"
-    COALESCE = "coalesce"
-    REJECT = "reject"
 
 
 class Action(StrEnum):
@@ -50,19 +44,21 @@ SENTENCES: Mapping[Action, str] = {
 
 @dataclass(frozen=True)
 class Running:
-    """The rollout that runs now. `phase` is its Canary's, empty when it has none."""
+    """The rollout that runs now. `phase` is its Canary's, empty when it has none; `pushed`: a push asked for it."""
 
     run_id: str
     digest: str
     phase: str = ""
+    pushed: bool = True
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A rollout in the queue."""
+    """A rollout in the queue; `pushed` as above."""
 
     run_id: str
     digest: str
+    pushed: bool = True
 
 
 @dataclass(frozen=True)
@@ -74,24 +70,28 @@ class Answer:
     drop: tuple[str, ...] = ()
 
 
-def meet(policy: Policy, digest: str, *, running: Running | None, waiting: Sequence[Waiting] = ()) -> Answer:
+def meet(policy: PushPolicy, digest: str, *, running: Running | None, waiting: Sequence[Waiting] = ()) -> Answer:
     """The answer to a push of `digest`. `waiting` is in the order of the queue."""
     if running is None and not waiting:
         return Answer(Action.START, SENTENCES[Action.START])
     last = waiting[-1].digest if waiting else running.digest if running else ""
     if last == digest:
         return Answer(Action.IGNORE, SENTENCES[Action.IGNORE])
-    older = tuple(item.run_id for item in waiting)
-    if policy is Policy.REJECT:
+    older = tuple(item.run_id for item in waiting if item.pushed)
+    if policy is PushPolicy.REJECT:
         return Answer(Action.REFUSE, SENTENCES[Action.REFUSE])
-    if policy is Policy.SUPERSEDE and running and running.phase not in UNTOUCHABLE:
+    if policy is PushPolicy.SUPERSEDE and running and running.pushed and running.phase not in UNTOUCHABLE:
         return Answer(Action.REPLACE, SENTENCES[Action.REPLACE], older)
-    if policy is Policy.QUEUE:
+    if policy is PushPolicy.QUEUE:
         return Answer(Action.WAIT, SENTENCES[Action.WAIT])
     return Answer(Action.WAIT, _in_place_of(older, running), older)
 
 
 def _in_place_of(older: Sequence[str], running: Running | None) -> str:
-    why = f" (it is {running.phase}, which is never interrupted)" if running and running.phase in UNTOUCHABLE else ""
+    why = ""
+    if running and not running.pushed:
+        why = " (somebody asked for that one, which no push interrupts)"
+    elif running and running.phase in UNTOUCHABLE:
+        why = f" (it is {running.phase}, which is never interrupted)"
     instead = f", in place of {', '.join(older)}" if older else ""
     return f"It waits until the running rollout has ended{why}{instead}."

@@ -9,11 +9,13 @@
     quay          Quay notification, event repo_push                 no            not at all
 
 A push for several platforms is several events; the one with the tag names the index, which is what is rolled out, so
-events without a tag are passed over. So is whatever else a registry reports: pulls, deletions, a ping.
+events without a tag are passed over. So is what belongs to an image and is none: signatures, attestations and bills of
+material, whose tags are made of the image's digest. And whatever else a registry reports: pulls, deletions, a ping.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -21,6 +23,8 @@ from meshflow import complaints, errors
 from meshflow.release.request import DIGEST, REPOSITORY, TAG, split_image
 
 WHERE = "notification"
+ATTACHED = re.compile(r"sha256-[0-9a-f]{64}(\.[a-z]+)?")
+"""Tags that cosign and registries without referrers give to what belongs to an image."""
 
 
 class Push(NamedTuple):
@@ -47,7 +51,8 @@ def read(registry: str, payload: Any) -> tuple[Push, ...]:
             value=registry,
             way_out=f"Use one of {', '.join(FORMATS)}",
         )
-    return tuple(dict.fromkeys([_checked(push) for push in FORMATS[registry](payload)]))
+    pushes = dict.fromkeys([_checked(push) for push in FORMATS[registry](payload)])
+    return tuple(push for push in pushes if not ATTACHED.fullmatch(push.tag))
 
 
 def _distribution(payload: Any) -> Iterable[Push]:
@@ -78,7 +83,7 @@ def _harbor(payload: Any) -> Iterable[Push]:
     if _mapping(payload).get("type") != "PUSH_ARTIFACT":
         return
     for resource in map(_mapping, _list(payload, "event_data", "resources")):
-        if resource.get("tag") and not DIGEST.match(str(resource["tag"])):
+        if resource.get("tag") and not DIGEST.fullmatch(str(resource["tag"])):
             host = _text(resource, "resource_url").partition("/")[0]
             name = _text(payload, "event_data", "repository", "repo_full_name")
             yield Push(f"{host}/{name}", resource["tag"], _text(resource, "digest"))
@@ -106,7 +111,7 @@ def _checked(push: Push) -> Push:
         ("tag", push.tag, TAG),
         ("digest", push.digest, DIGEST),
     ):
-        if value is not None and not (isinstance(value, str) and pattern.match(value)):
+        if value is not None and not (isinstance(value, str) and pattern.fullmatch(value)):
             raise _not_as_expected(f"is no {word} of an image", word, value)
     return push
 

@@ -20,6 +20,7 @@ from meshflow import errors
 from meshflow.release import chain, secrets
 from meshflow.release.chain import Broken
 
+LONGEST = 150  # characters of a run's id in a file name; Airflow allows 250, a file system 255 for all of the name
 NAME = re.compile(r"^\d{6,}-.+\.json$")
 
 
@@ -110,4 +111,5 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.~+-]+", "-", text).strip("-.") or "run"
+    """The run's name as a part of a file's, short enough for one: the document has it whole."""
+    return re.sub(r"[^A-Za-z0-9_.~+-]+", "-", text)[:LONGEST].strip("-.") or "run"

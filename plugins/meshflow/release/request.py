@@ -13,10 +13,10 @@ from typing import Any
 
 from meshflow import errors
 
-SERVICE = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
-DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
-TAG = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")
-REPOSITORY = re.compile(r"^[a-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+$")
+SERVICE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+REPOSITORY = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+")
 REASON_LIMIT = 500
 PARAMETER = "parameter"
 
@@ -44,7 +44,7 @@ class Request:
         with `services` given, a service that is not among them is one such case.
         """
         service = str(params.get("service") or "")
-        if not SERVICE.match(service) or (services is not None and service not in services):
+        if not SERVICE.fullmatch(service) or (services is not None and service not in services):
             known = f"Use one of: {', '.join(sorted(services))}" if services else "Use a DNS label"
             raise _invalid("no such service", "service", service, known)
         repository, tag, digest = split_image(str(params.get("image") or ""))
@@ -56,7 +56,7 @@ class Request:
 
     def resolved(self, digest: str) -> Request:
         """The same request for exactly this digest."""
-        if not DIGEST.match(digest):
+        if not DIGEST.fullmatch(digest):
             raise _invalid("not a digest", "digest", digest, "Write sha256: and 64 hexadecimal digits in lower case")
         return replace(self, digest=digest)
 
@@ -113,9 +113,9 @@ def split_image(image: str) -> tuple[str, str | None, str | None]:
     repository, colon, tag = name.rpartition(":")
     if not colon or "/" in tag:  # that colon belongs to a port
         repository, tag = name, ""
-    if not REPOSITORY.match(repository):
+    if not REPOSITORY.fullmatch(repository):
         raise _invalid("not an image with its registry", "image", image, "Write host/path:tag or host/path@sha256:…")
-    if tag and not TAG.match(tag):
+    if tag and not TAG.fullmatch(tag):
         raise _invalid("not a tag", "image", image, "Use letters, digits, dots, dashes and underscores")
     return repository, tag or None, digest or None
 

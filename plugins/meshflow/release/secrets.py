@@ -21,7 +21,8 @@ VALUE = re.compile(
     r"|\b(?:Bearer|Basic)\s+[A-Za-z0-9+/=._~-]{8,}"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
-    r"|\b(?:gh[pousr]|glpat|xox[abp])[-_][A-Za-z0-9_-]{16,}"
+    r"|\b(?:gh[pousr]|github_pat|dckr_pat|glpat|xox[abp])[-_][A-Za-z0-9_-]{16,}"
+    r"|(?i:(?<=password=)|(?<=passwd=)|(?<=token=)|(?<=secret=)|(?<=api_key=)|(?<=apikey=))[^\s&;,'\"]+"
 )
 
 

@@ -13,8 +13,9 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 from meshflow import errors
+from meshflow.declared import PushPolicy
 from meshflow.release import policy
-from meshflow.release.policy import Action, Policy, Running, Waiting
+from meshflow.release.policy import Action, Running, Waiting
 from meshflow.release.push import Push
 from meshflow.release.request import run_id
 from meshflow.web.watching import Watcher
@@ -81,7 +82,7 @@ class Runs(Protocol):
     def queue(self, dag_id: str) -> Queue: ...
 
     def start(self, dag_id: str, run: str, *, conf: Mapping[str, Any], by: str, note: str) -> bool:
-        """False when a run of that id is there already. Raises NotFound for an unknown DAG."""
+        """False when a run of that id is there already; `by` is a registry. Raises NotFound for an unknown DAG."""
 
     def drop(self, dag_id: str, run: str, *, note: str) -> None:
         """End a run that waits in the queue; one that started meanwhile is left alone."""
@@ -143,7 +144,7 @@ class Arrival(NamedTuple):
     def _queue(self, dag_id: str, watcher: Watcher) -> Queue:
         """The queue; where something may be superseded, with the phase of the Canary, for a promotion never is."""
         queue = self.runs.queue(dag_id)
-        if queue.running is None or watcher.policy is not Policy.SUPERSEDE:
+        if queue.running is None or watcher.policy is not PushPolicy.SUPERSEDE:
             return queue
         return queue._replace(running=replace(queue.running, phase=self.phase(watcher.service)))
 
@@ -152,7 +153,7 @@ class Arrival(NamedTuple):
         conf: dict[str, Any] = {"image": push.image, "reason": reason, "requested_by": f"push:{self.registry}"}
         if supersede:
             conf["supersede"] = True
-        return self.runs.start(dag_id, run, conf=conf, by=f"webhook:{self.registry}", note=reason)
+        return self.runs.start(dag_id, run, conf=conf, by=self.registry, note=reason)
 
 
 RESULTS: Mapping[Action, Result] = {

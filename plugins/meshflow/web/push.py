@@ -92,7 +92,7 @@ def _bears(request: Request, secret: str) -> bool:
 def _read(registry: str, body: bytes) -> tuple[push.Push, ...]:
     try:
         return push.read(registry, json.loads(body))
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise HTTPException(400, "The body is no JSON") from problem
     except errors.InvalidInput as problem:
         raise HTTPException(400, str(problem)) from problem

@@ -32,6 +32,7 @@ from meshflow.web.app import CONNECTION
 from meshflow.web.arrivals import Queue
 
 EVENT = "image_push"
+BY = "webhook:"  # before the name of the registry, as who triggered a run
 FOLLOW = "follow"  # the task of dags/rollout_service.py that leaves the outcome
 UNFINISHED = (DagRunState.RUNNING, DagRunState.QUEUED)
 
@@ -55,7 +56,7 @@ class AirflowRuns:
             trigger_dag(
                 dag_id,
                 triggered_by=DagRunTriggeredByType.REST_API,
-                triggering_user_name=by,
+                triggering_user_name=f"{BY}{by}",
                 run_id=run,
                 conf=dict(conf),
                 note=note,
@@ -64,7 +65,7 @@ class AirflowRuns:
             return False
         except DagNotFound as problem:
             raise errors.NotFound(f"Airflow does not know the DAG {dag_id} (yet). Is its file imported?") from problem
-        self._log(dag_id, run, by=by, extra=conf)
+        self._log(dag_id, run, by=f"{BY}{by}", extra=conf)
         return True
 
     def drop(self, dag_id: str, run: str, *, note: str) -> None:
@@ -117,9 +118,14 @@ def webhook_secret() -> str | None:
 def _queue(runs: Sequence[DagRun]) -> Queue:
     running = next((item for item in runs if item.state == DagRunState.RUNNING), None)
     return Queue(
-        Running(running.run_id, _digest(running)) if running else None,
-        tuple(Waiting(item.run_id, _digest(item)) for item in runs if item.state == DagRunState.QUEUED),
+        Running(running.run_id, _digest(running), pushed=_pushed(running)) if running else None,
+        tuple(Waiting(item.run_id, _digest(item), _pushed(item)) for item in runs if item.state == DagRunState.QUEUED),
     )
+
+
+def _pushed(run: DagRun) -> bool:
+    """Whether this webhook started the run, by the name under which it does."""
+    return str(run.triggering_user_name or "").startswith(BY)
 
 
 def _digest(run: DagRun) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from meshflow import errors, settings
-from meshflow.release.policy import Policy
+from meshflow.declared import PushPolicy
 from meshflow.release.push import Push
 from meshflow.release.request import split_image
 
@@ -21,7 +21,7 @@ class Watcher(NamedTuple):
     service: str
     repository: str  # with host
     tags: str  # shell pattern
-    policy: Policy
+    policy: PushPolicy
 
     def wants(self, push: Push) -> bool:
         """Whether the push is rolled out."""
@@ -40,7 +40,7 @@ def watchers(mesh: settings.Mesh) -> Iterator[Watcher]:
 def _watcher(mesh: settings.Mesh, name: str) -> Watcher:
     found = mesh.service(name)
     repository, _, _ = split_image(found.image or _declared(mesh, name))
-    return Watcher(name, repository, found.tags, Policy(found.policy.value))
+    return Watcher(name, repository, found.tags, found.policy)
 
 
 def _declared(mesh: settings.Mesh, name: str) -> str:
