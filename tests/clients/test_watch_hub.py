@@ -248,6 +248,45 @@ async def test_without_followers_the_watch_ends(scene: Scene) -> None:
     hang.set()
 
 
+async def test_without_followers_the_client_is_closed_and_the_next_one_opens_another(scene: Scene) -> None:
+    """Somebody may have pointed the connection to another cluster: the old one must not be watched for ever."""
+    hang = asyncio.Event()
+    script(scene.api, [listing(pod("a", "1"))], [watch(hang=hang)])
+    await versions(scene, A, 1)
+    await turns(lambda: scene.hub._client is None)
+    await versions(scene, A, 1)
+    assert scene.opened == 2
+    hang.set()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [watch({"type": "ERROR", "object": GONE}), status(403, "Forbidden", 'User "u" cannot watch resource "pods"')],
+    ids=["always expired", "may list and not watch"],
+)
+async def test_a_server_that_answers_lists_and_no_watch_is_asked_less_and_less(scene: Scene, answer: Any) -> None:
+    """Each list worked, so each failure looked like the first: one list a second, for ever."""
+    script(scene.api, [listing(pod("a", "1"))], [answer])
+    async with scene.hub.following([A]):
+        await turns(lambda: len(scene.api.slept) >= 6)
+    pauses = scene.api.slept[:6]
+    assert pauses == sorted(pauses)
+    assert pauses[5] >= 8 * pauses[1]
+
+
+async def test_a_watch_that_is_cut_off_now_and_then_is_taken_up_at_once(scene: Scene) -> None:
+    """A load balancer may end every connection after some seconds: no reason to look less often."""
+
+    async def cut_off(request: Any) -> Any:
+        scene.now += 10
+        return await watch(event("MODIFIED", "a", "2"), broken=True)(request)
+
+    script(scene.api, [listing(pod("a", "1"))], [cut_off])
+    async with scene.hub.following([A]):
+        await turns(lambda: len(scene.api.slept) >= 6)
+    assert set(scene.api.slept[:6]) == {1.0}
+
+
 async def test_waiting_for_a_change_ends_with_its_time(scene: Scene) -> None:
     assert await scene.hub.changed(0, within=0.001) == 0
 

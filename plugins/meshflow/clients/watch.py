@@ -31,14 +31,17 @@ __all__ = ["EVERY", "Observation", "View", "WatchHub"]
 
 log = logging.getLogger(__name__)
 
+LONGEST_PAUSE = 30.0
+LASTING = 2.0  # seconds after which a watch counts as one that works
+
 
 class WatchHub:
     """All scopes that somebody follows in one cluster.
 
     `open_kube` opens the cluster's client; it is opened by the first follower, again after refused credentials, and
-    closed with the hub. `resync` is the time in seconds after which a scope is listed anew whatever the watch says,
-    `rotation` how long one watch lasts (a connection that died silently is noticed within it), `linger` how long a
-    scope is kept without followers.
+    closed when nobody follows anything any longer: the next one may find another connection in its settings. `resync`
+    is the time in seconds after which a scope is listed anew whatever the watch says, `rotation` how long one watch
+    lasts (a connection that died silently is noticed within it), `linger` how long a scope is kept without followers.
     """
 
     def __init__(
@@ -132,6 +135,7 @@ class WatchHub:
             del self._scopes[scope.key]
             scope.task.cancel()
             await asyncio.gather(scope.task, return_exceptions=True)
+            await self._disconnect(self._client, unless=lambda: bool(self._scopes))
 
     # One scope's life
 
@@ -140,16 +144,23 @@ class WatchHub:
         while True:
             try:
                 await self._listen(scope)
-                failures = 0
             except Expired:
-                await self._sleep(self._jitter())  # everybody's watches expire at the same moment
+                failures = self._counted(failures, scope)
+                pause = self._jitter() * 2 ** (failures - 1)  # everybody's watches expire at the same moment
+                await self._sleep(min(LONGEST_PAUSE, pause))
             except MeshflowError as error:
-                failures = 1 if scope.trouble is None else failures + 1
+                failures = self._counted(failures, scope)
                 await self._in_trouble(scope, error, failures)
             except Exception as error:  # the outermost frame of a task: ending here would be silence
                 log.exception("watch of %s", scope)
-                failures += 1
+                failures = self._counted(failures, scope)
                 await self._in_trouble(scope, Temporary(f"{scope}: {type(error).__name__}: {error}"), failures)
+
+    def _counted(self, failures: int, scope: Scope) -> int:
+        """Failures in a row. One after a watch that lasted is the first; that a list worked says nothing."""
+        since, scope.watched_since = scope.watched_since, None
+        lasted = since is not None and self._clock() - since > LASTING
+        return 1 if lasted else min(failures + 1, 7)
 
     async def _in_trouble(self, scope: Scope, error: MeshflowError, failures: int) -> None:
         if isinstance(error, NotFound):  # the kind is not served (yet): so there are no objects of it
@@ -158,7 +169,7 @@ class WatchHub:
         self._ring()
         if isinstance(error, Permanent) and not isinstance(error, NotFound):
             await self._disconnect(scope.client)  # credentials may have been renewed
-        seconds = min(30.0, 0.5 * 2 ** min(failures, 7)) * (0.5 + self._jitter())
+        seconds = min(LONGEST_PAUSE, 0.5 * 2**failures) * (0.5 + self._jitter())
         log.warning("watch of %s: %s; again in %.1f s", scope, error, seconds)
         await self._sleep(seconds)
 
@@ -171,6 +182,7 @@ class WatchHub:
         scope.replace(listing.items)
         self._ring()
         version, until = listing.resource_version, self._clock() + self._resync
+        scope.watched_since = self._clock()
         while self._clock() < until:
             version = await self._watch_once(kube, scope, kind, version)
 
@@ -201,10 +213,10 @@ class WatchHub:
                 self._client = await self._stack.enter_async_context(self._open_kube())
             return self._client
 
-    async def _disconnect(self, client: Kube | None) -> None:
+    async def _disconnect(self, client: Kube | None, *, unless: Callable[[], bool] = lambda: False) -> None:
         """Close this client; nothing happens when another one has taken its place already."""
         async with self._opening:
-            if client is not None and client is self._client:
+            if client is not None and client is self._client and not unless():
                 self._client = None
                 await self._stack.aclose()
 
