@@ -78,3 +78,31 @@ def test_dags_plugins_and_include_are_mounted_read_only() -> None:
     """The pipelines of a checkout are what runs, and no task can change them."""
     volumes = declared()["worker"]["volumes"]
     assert {f"./{name}:/opt/airflow/{name}:ro" for name in ("dags", "plugins", "include")} <= set(volumes)
+
+
+AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer", "worker")
+
+
+@pytest.mark.parametrize("name", ["init", *AIRFLOW])
+def test_every_part_of_airflow_sees_the_same_home_and_the_same_secrets(name: str) -> None:
+    """The API server shows the records that workers write; a token signed by one is taken by the others."""
+    service = declared()[name]
+    assert "home:/opt/airflow/home" in service["volumes"], "a folder of the host would belong to root"
+    own = {"ADMIN_USER", "ADMIN_PASSWORD", "DUMB_INIT_SETSID"}
+    shared = {key: value for key, value in service["environment"].items() if key not in own}
+    assert shared == declared()["scheduler"]["environment"]
+
+
+def test_the_image_makes_the_folder_that_the_volume_takes_its_owner_from() -> None:
+    """Otherwise only root could write records."""
+    assert "mkdir -m 2775 /opt/airflow/home" in (ROOT / "Dockerfile").read_text()
+
+
+def test_the_database_is_not_called_ready_while_it_is_set_up() -> None:
+    """Its first start answers on the socket alone, and `init` would fail at the port."""
+    assert "127.0.0.1" in declared()["postgres"]["healthcheck"]["test"]
+
+
+def test_a_worker_has_time_to_finish_its_task() -> None:
+    """Docker kills after ten seconds otherwise."""
+    assert declared()["worker"]["stop_grace_period"] == "5m"
