@@ -8,13 +8,23 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
 """A name that Kubernetes accepts."""
 
-Url = Annotated[str, Field(pattern=r"^(https?|oci)://[^\s@]+$")]
+
+def address(url: str) -> str:
+    """The URL, once it is sure that it leads to a host by HTTP or is one of a registry. Raises ValueError."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https", "oci") or not parts.hostname or parts.port == 0:
+        raise ValueError("not an address")
+    return url
+
+
+Url = Annotated[str, Field(pattern=r"^(https?|oci)://[^\s@]+$"), AfterValidator(address)]
 """An address without credentials: those belong in an Airflow connection."""
 
 Host = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?$")]

@@ -11,7 +11,7 @@ import pytest
 
 from meshflow import declared
 from meshflow.clients.charts import ChartStore, Pin
-from meshflow.errors import Forbidden, InvalidInput, NotFound, Rejected, ServerBusy, Unreachable
+from meshflow.errors import Forbidden, InvalidInput, MeshflowError, NotFound, Rejected, ServerBusy, Unreachable
 
 ARCHIVE = b"an archive"
 DIGEST = hashlib.sha256(ARCHIVE).hexdigest()
@@ -159,6 +159,62 @@ def test_a_page_that_is_no_index_is_refused(tmp_path: Path) -> None:
     repository = Repository({"https://charts.example.com/istio/index.yaml": b"<html>sign in</html>"})
     with pytest.raises(Rejected, match="is not the index of a chart repository"):
         store(tmp_path, repository).lock([PIN])
+
+
+def test_of_a_large_index_only_the_chart_s_part_is_read(tmp_path: Path) -> None:
+    """As Helm writes it; what is wrong elsewhere does not matter."""
+    others = "".join(f"  other{n}:\n  - version: 1.30.3\n    description: |-\n      a\n\n      b\n" for n in range(9))
+    own = "  base:\n  - version: 1.30.2\n\n  - urls:\n    - base.tgz\n    version: 1.30.3\n"
+    index = f"apiVersion: v1\nentries:\n{others}{own}"
+    root = "https://charts.example.com/istio"
+    repository = Repository(
+        {f"{root}/index.yaml": (index + "  other:\n  - [broken").encode(), f"{root}/base.tgz": ARCHIVE}
+    )
+    assert store(tmp_path, repository).lock([PIN]) == {PIN: DIGEST}
+
+
+@pytest.mark.parametrize(
+    ("index", "sentence"),
+    [
+        ("entries: {base: }", "has no chart base"),
+        ("entries: {base: [a, b]}", "has no version 1.30.3 of the chart base"),
+        ("entries: {base: [{version: 1.30.3, urls: {a: b}}]}", "names no address for istio/base 1.30.3"),
+        ("entries: {base: [{version: 1.30.3, urls: ['file:///etc/passwd']}]}", "names an address for istio/base"),
+        ("entries: {base: [{version: 1.30.3, urls: ['http://[::1']}]}", "names an address for istio/base 1.30.3 that"),
+        ("entries: \x07", r"istio/index.yaml:1: not YAML: the character U+0007 is not allowed"),
+    ],
+)
+def test_an_index_that_is_broken_is_no_traceback(tmp_path: Path, index: str, sentence: str) -> None:
+    repository = Repository({"https://charts.example.com/istio/index.yaml": index.encode()})
+    with pytest.raises(MeshflowError) as refused:
+        store(tmp_path, repository).lock([PIN])
+    assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (httpx.Response(302, headers={"Location": "/"}), "can be read: Exceeded maximum allowed redirects. Check"),
+        (httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(b"no")), "decompressing"),
+        (httpx.Response(304), "refuses the index of the repository istio (304). Check"),
+    ],
+    ids=["a circle", "not packed", "no body"],
+)
+def test_an_answer_that_is_none_is_no_traceback(tmp_path: Path, answer: httpx.Response, sentence: str) -> None:
+    with pytest.raises(MeshflowError) as refused:
+        store(tmp_path, lambda request: answer).lock([PIN])
+    assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize("manifest", ["<html>", "[]", '{"layers": null}', '{"layers": ["x", {"mediaType": "y"}]}'])
+def test_a_broken_manifest_in_a_registry_is_no_traceback(tmp_path: Path, manifest: str) -> None:
+    charts = store(
+        tmp_path,
+        lambda request: httpx.Response(200, text=manifest),
+        repositories={"istio": "oci://registry.example.com/charts"},
+    )
+    with pytest.raises(MeshflowError, match=r"is not a manifest|is not a chart"):
+        charts.lock([PIN])
 
 
 def test_a_malformed_lock_names_its_line(tmp_path: Path) -> None:

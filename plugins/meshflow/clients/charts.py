@@ -13,6 +13,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urljoin
@@ -22,7 +23,7 @@ import yaml
 
 from meshflow import complaints, declared, positions, settings
 from meshflow.clients import oci, web
-from meshflow.errors import InvalidInput, NotFound, Rejected
+from meshflow.errors import InvalidInput, MeshflowError, NotFound, Rejected
 
 HEADER = """\
 # sha256 of every chart archive that mesh.yaml uses. Written by `make lock`; commit it.
@@ -32,6 +33,7 @@ LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 VERSIONS_SHOWN = 5
 CONNECT_SECONDS = 10.0
+WAY_OUT = "Check charts.repositories and charts.mirror in mesh.yaml, and the network"
 
 
 class Pin(NamedTuple):
@@ -168,15 +170,14 @@ class _Source:
     def _get(
         self, url: str, auth: httpx.Auth | None, login: web.Login | None, *, what: str, accept: str
     ) -> httpx.Response:
-        way_out = "Check charts.repositories and charts.mirror in mesh.yaml, and the network"
         try:
             response = self._client.get(url, headers={"Accept": accept}, auth=auth)
-        except httpx.TransportError as error:
-            raise web.unreachable(error, url, way_out=way_out) from error
+        except httpx.RequestError as error:
+            raise web.unreachable(error, url, way_out=WAY_OUT) from error
         except httpx.InvalidURL as error:
             raise InvalidInput(f"not an address: {error}", where="charts.repositories", value=web.bare(url)) from error
         if not response.is_success:
-            raise web.refusal(response, what=what, way_out=way_out, login=login)
+            raise web.refusal(response, what=what, way_out=WAY_OUT, login=login)
         return response
 
 
@@ -187,31 +188,51 @@ def wanted(mesh: settings.Mesh) -> list[Pin]:
 
 def _from_index(source: _Source, base: str, pin: Pin) -> bytes:
     index = source.get(f"{base}/index.yaml", what=f"the index of the repository {pin.repository}")
-    entry = _entry(index.text, base, pin)
-    urls = entry.get("urls") or []
-    if not urls:
-        raise NotFound(f"the index of {web.bare(base)} names no address for {pin}")
-    url = urljoin(f"{base}/", str(urls[0]))
+    url = _archive_url(_entry(index.text, base, pin), base, pin)
     if url.startswith("oci://"):
         return _pull(source, url.rpartition("/")[0], pin)
     return source.get(url, what=f"the chart {pin}").content
 
 
 def _entry(index: str, base: str, pin: Pin) -> dict[str, Any]:
-    """The index's entry for a version. NotFound says what there is instead."""
+    """The index's entry for a version.
+
+    Read whole, the index of a large repository takes half a minute. So the part that is about the chart is tried first,
+    which is found where the index is laid out as Helm writes it.
+    """
+    part = re.search(rf"^  {re.escape(pin.name)}:\n(?:(?:   |  -).*\n|\n)+", index, re.MULTILINE)
+    if part is not None:
+        with suppress(MeshflowError):
+            return _entry_in(f"entries:\n{part[0]}", base, pin)
+    return _entry_in(index, base, pin)
+
+
+def _entry_in(index: str, base: str, pin: Pin) -> dict[str, Any]:
+    """The entry, out of this text. NotFound says what there is instead."""
     documents = positions.plain(index, name=f"{web.bare(base)}/index.yaml")
     entries = documents[0].get("entries") if documents and isinstance(documents[0], dict) else None
     if not isinstance(entries, dict):
         raise Rejected(f"{web.bare(base)}/index.yaml is not the index of a chart repository", status=502)
-    if pin.name not in entries:
+    if not isinstance(entries.get(pin.name), list):
         near = complaints.suggestion(pin.name, entries)
         raise NotFound(f"{web.bare(base)} has no chart {pin.name}{near}. Check its name in mesh.yaml")
-    versions = {str(entry.get("version")): entry for entry in entries[pin.name]}
+    versions = {str(entry.get("version")): entry for entry in entries[pin.name] if isinstance(entry, dict)}
     for wish in (pin.version, f"v{pin.version}"):
         if wish in versions:
             return dict(versions[wish])
-    known = ", ".join(list(versions)[:VERSIONS_SHOWN])
-    raise NotFound(f"{web.bare(base)} has no version {pin.version} of the chart {pin.name}; the latest are {known}")
+    known = f"; the latest are {', '.join(list(versions)[:VERSIONS_SHOWN])}" if versions else ""
+    raise NotFound(f"{web.bare(base)} has no version {pin.version} of the chart {pin.name}{known}")
+
+
+def _archive_url(entry: dict[str, Any], base: str, pin: Pin) -> str:
+    """The first address of an entry, which may be relative to the index."""
+    urls = entry.get("urls")
+    if not (isinstance(urls, list) and urls):
+        raise NotFound(f"the index of {web.bare(base)} names no address for {pin}")
+    try:
+        return declared.address(urljoin(f"{base}/", str(urls[0])))
+    except ValueError as error:
+        raise Rejected(f"the index of {web.bare(base)} names an address for {pin} that is none", status=502) from error
 
 
 def _pull(source: _Source, base: str, pin: Pin) -> bytes:
@@ -219,8 +240,9 @@ def _pull(source: _Source, base: str, pin: Pin) -> bytes:
     host, _, path = base.removeprefix("oci://").partition("/")
     root = f"https://{host}/v2/{f'{path}/' if path else ''}{pin.name}"
     accept = "application/vnd.oci.image.manifest.v1+json"
-    manifest = source.pull(f"{root}/manifests/{pin.version}", what=f"the chart {pin}", accept=accept).json()
-    for layer in manifest.get("layers", []):
-        if layer.get("mediaType") == LAYER:
+    answer = source.pull(f"{root}/manifests/{pin.version}", what=f"the chart {pin}", accept=accept)
+    layers = web.mapping(answer, what="a manifest", way_out=WAY_OUT).get("layers")
+    for layer in layers if isinstance(layers, list) else []:
+        if isinstance(layer, dict) and layer.get("mediaType") == LAYER and "digest" in layer:
             return source.pull(f"{root}/blobs/{layer['digest']}", what=f"the chart {pin}").content
     raise NotFound(f"{web.bare(root)}:{pin.version} is not a chart")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
 
@@ -14,6 +14,7 @@ from meshflow.errors import MeshflowError, NotFound, Rejected
 
 SECONDS = 20.0
 TAGS_SHOWN = 5
+WAY_OUT = "Check registries in mesh.yaml"
 
 
 class Image(NamedTuple):
@@ -60,7 +61,7 @@ async def resolve(
     async with client:
         try:
             return Image(name.repository, name.tag if not name.digest else None, await _digest(client, name, login))
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise web.unreachable(
                 error, client.base_url, way_out=f"Check the network and the address of the registry {name.host}"
             ) from error
@@ -81,7 +82,7 @@ async def _digest(client: httpx.AsyncClient, name: oci.ImageName, login: web.Log
         raise await _unknown(client, name)
     if not response.is_success:
         raise web.refusal(response, what=str(name), way_out="Check the image's name", login=login)
-    _json(response, what="a manifest")  # and not some proxy's page to sign in
+    web.mapping(response, what="a manifest", way_out=WAY_OUT)
     return f"sha256:{hashlib.sha256(response.content).hexdigest()}"
 
 
@@ -94,19 +95,8 @@ async def _unknown(client: httpx.AsyncClient, name: oci.ImageName) -> MeshflowEr
         return NotFound(f"the registry {name.host} does not have {name}. Push it first, or check the tag")
     if name.digest:
         return NotFound(f"{name.repository} has no image {name.digest}. Push it first, or check the digest")
-    tags = [str(tag) for tag in _json(response, what="a list of tags").get("tags") or []]
+    tags = web.mapping(response, what="a list of tags", way_out=WAY_OUT).get("tags")
+    tags = [str(tag) for tag in tags] if isinstance(tags, list) else []
     near = difflib.get_close_matches(name.tag or "", tags, n=TAGS_SHOWN, cutoff=0.3) or tags[-TAGS_SHOWN:]
     known = f"it has {', '.join(near)}" if near else "it has no tags"
     return NotFound(f"{name.repository} has no tag {name.tag}; {known}. Push it first, or check the tag")
-
-
-def _json(response: httpx.Response, *, what: str) -> dict[str, Any]:
-    """The answer as a map; Rejected for anything else."""
-    try:
-        found = response.json()
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        place = web.bare(response.url)
-        raise Rejected(f"{place} answers with something that is not {what}. Check registries in mesh.yaml", status=502)
-    return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -47,9 +48,23 @@ def bare(url: str | httpx.URL) -> str:
     return urlunsplit((parts.scheme, host + port, parts.path, "", ""))
 
 
-def unreachable(error: httpx.TransportError, url: str | httpx.URL, *, way_out: str) -> Unreachable:
-    """The error for no answer at all."""
-    return Unreachable(f"{bare(url)} does not answer: {error or type(error).__name__}. {way_out}", target=bare(url))
+def unreachable(error: httpx.RequestError, url: str | httpx.URL, *, way_out: str) -> Unreachable:
+    """The error for no answer at all, or none that HTTP knows: cut off, not unpackable, redirected in a circle."""
+    silent = isinstance(error, httpx.TransportError)
+    what = "does not answer" if silent else "does not answer in a way that can be read"
+    problem = str(error).rstrip(".") or type(error).__name__
+    return Unreachable(f"{bare(url)} {what}: {problem}. {way_out}", target=bare(url))
+
+
+def mapping(response: httpx.Response, *, what: str, way_out: str) -> dict[str, Any]:
+    """The answer as a map; Rejected for anything else, such as some proxy's page to sign in."""
+    try:
+        found = response.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Rejected(f"{bare(response.url)} answers with something that is not {what}. {way_out}", status=502)
+    return found
 
 
 def refusal(response: httpx.Response, *, what: str, way_out: str, login: Login | None = None) -> MeshflowError:
@@ -70,7 +85,8 @@ def refusal(response: httpx.Response, *, what: str, way_out: str, login: Login |
             status=status,
             retry_after=float(wait) if wait.isdigit() else None,
         )
-    return Rejected(f"{place} refuses {what} ({status}): {shorten(response.text)}. {way_out}", status=status)
+    said = f": {shorten(response.text)}" if response.text else ""
+    return Rejected(f"{place} refuses {what} ({status}){said}. {way_out}", status=status)
 
 
 def _way_in(response: httpx.Response, login: Login | None) -> str:
