@@ -98,7 +98,7 @@ def test_a_chain_shows_its_records_the_newest_first_and_that_it_holds(reader: Te
 def test_a_record_shows_outcome_weights_gates_and_figures(reader: TestClient, written: World) -> None:
     page = text(reader, "/service-web/2")
     for words in (
-        "The digest failed its analysis and all traffic is back on the previous one.",
+        "The digest failed, and all traffic is on the previous one.",
         "too many &lt;errors&gt;",
         "width: 25%",
         "request-success-rate 80.25% against 99%",

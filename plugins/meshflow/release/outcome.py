@@ -29,8 +29,8 @@ class Outcome(StrEnum):
 
 
 SENTENCES: Mapping[Outcome, str] = {
-    Outcome.SUCCEEDED: "The digest serves all traffic: it passed its analysis, or was installed for the first time.",
-    Outcome.ROLLED_BACK: "The digest failed its analysis and all traffic is back on the previous one.",
+    Outcome.SUCCEEDED: "The digest serves all traffic: it passed its analysis, or there was none to pass.",
+    Outcome.ROLLED_BACK: "The digest failed, and all traffic is on the previous one.",
     Outcome.FAILED_ON_CANARY: "The release failed, yet traffic is still on the canary: somebody has to act now.",
     Outcome.SUPERSEDED: "A later revision took its place before it was promoted.",
     Outcome.SKIPPED: "The digest was already promoted, so there was nothing to do.",
