@@ -5,7 +5,7 @@ Holds every phase and every service against the cluster, on a schedule (`drift.s
 | task | what it does | when it fails |
 |---|---|---|
 | render | all phases and services → objects | as in *Install Istio* |
-| detect | object by object, field by field: what differs, and who changed it when; then what that means for the mesh (mTLS, sidecars) | the cluster does not answer |
+| detect | object by object, field by field: what differs, and who changed it when; then what that means for the mesh (mTLS, sidecars, where traffic goes) | the cluster does not answer |
 | remediate | with `remediate` on, writes what is declared, over the heads of other managers | the cluster refused a write, or STRICT would break a caller that was seen: that is for *Gateways and mutual TLS* |
 | judge | fails when drift was found and not repaired, or something could not be compared | this is the finding itself: the report is in its log |
 | record | the report, also after a failure | the store is not writable |

@@ -18,6 +18,7 @@ from meshflow.engine.questions import (
     mtls,
     observability,
     preflight,
+    traffic,
     verification,
 )
 from meshflow.engine.questions.asking import Options
@@ -50,6 +51,7 @@ GATES: Mapping[str, Callable[[Kube, Mesh, Options], Awaitable[list[Verdict]]]] =
     "observability": observability.ask,
     "flagger": flagger.ask,
     "preflight": preflight.ask,
+    "traffic": traffic.ask,
     "verify_observability": verification.ask,
 }
 """Name → gates. The names are those of the phases, and of what stands between them."""

@@ -31,18 +31,10 @@ def has_address(
     return Verdict(ADDRESS, result, found.message + named, numbers)
 
 
-def answers(status: int | None, *, asked: str, routed: bool = False) -> Verdict:
-    """Whether the gateway answered a request. `routed` says that a route for it exists: then 404 is not enough.
-
-    Before the first service is there, 404 is the right answer of a gateway that works.
-    """
+def answers(status: int | None, *, asked: str) -> Verdict:
+    """Whether the gateway says by its status port that it is ready; anything but 200 is somebody else's answer."""
     numbers = {"status": status if status is not None else "none"}
     if status is None:
         return Verdict(ANSWERS, Result.INCONCLUSIVE, f"{asked} gave no status", numbers)
-    if status >= 500:
-        reason = f"{asked} answered {status}: the gateway is there, what it leads to is not"
-        return Verdict(ANSWERS, Result.FAIL, reason, numbers)
-    if status == 404 and routed:
-        return Verdict(ANSWERS, Result.FAIL, f"{asked} answered 404 though a route exists", numbers)
-    note = " (no route leads anywhere yet)" if status == 404 else ""
-    return Verdict(ANSWERS, Result.PASS, f"{asked} answered {status}{note}", numbers)
+    result = Result.PASS if status == 200 else Result.FAIL
+    return Verdict(ANSWERS, result, f"{asked} answered {status}", numbers)

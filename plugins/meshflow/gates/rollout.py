@@ -1,16 +1,18 @@
-"""May this release start? Asked before anything is written."""
+"""May this release start? Asked before anything is written. And between releases: is traffic where it belongs?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from meshflow.gates.model import Number, Result, Verdict
 from meshflow.mesh import injection
-from meshflow.mesh.observation import State, state_of
+from meshflow.mesh.observation import State, names, state_of
+from meshflow.mesh.weights import weights
 from meshflow.objects.reference import Obj
 from meshflow.release.request import DIGEST
 
 IDLE, SIDECAR, RESOLVED, QUARANTINE = "rollout.canary_idle", "rollout.sidecar", "rollout.digest", "rollout.quarantine"
+TRAFFIC = "rollout.traffic"
 
 BUSY = frozenset({State.STARTING, State.ASKING, State.ANALYSING, State.PROMOTING, State.DELETED, State.STRANGE})
 
@@ -19,7 +21,7 @@ def digest_resolved(digest: str | None, *, image: str) -> Verdict:
     """Whether the image is known by its digest."""
     if digest is None or not DIGEST.fullmatch(digest):
         return Verdict(RESOLVED, Result.FAIL, f"{image} was not resolved to a digest", {"digest": digest or "none"})
-    return Verdict(RESOLVED, Result.PASS, f"{image} is {digest[:19]}…", {"digest": digest})
+    return Verdict(RESOLVED, Result.PASS, f"{image.partition('@')[0]} is {digest[:19]}…", {"digest": digest})
 
 
 REPLACEABLE = frozenset({State.ASKING, State.ANALYSING})
@@ -65,5 +67,31 @@ def sidecar_present(namespace: Obj | None, template: Obj, *, pods: Iterable[Obj]
 def not_quarantined(reason: str | None, *, force: bool = False) -> Verdict:
     """Whether the digest may come back (release.quarantine.blocked says why not)."""
     if reason and not force:
-        return Verdict(QUARANTINE, Result.FAIL, f"{reason}. Release it with force to try again")
+        return Verdict(
+            QUARANTINE, Result.FAIL, f"{reason}. Start it with Release it again (force) if the cause was elsewhere"
+        )
     return Verdict(QUARANTINE, Result.PASS, f"forced, though {reason}" if reason else "the digest never failed here")
+
+
+def traffic(canaries: Iterable[Obj], *, routes: Mapping[tuple[str, str], Obj]) -> Verdict:
+    """Whether all traffic of the services that nobody releases is on their primaries.
+
+    `routes` are the VirtualServices by namespace and name. A canary that failed in its promotion keeps the traffic, and
+    Flagger leaves weights alone that somebody edits between two releases.
+    """
+    astray, idle, moving = [], 0, 0
+    for canary in canaries:
+        if state_of(canary) in BUSY:
+            moving += 1
+            continue
+        idle += 1
+        namespace, service = canary["metadata"].get("namespace", ""), names(canary).service
+        split = weights(routes.get((namespace, service)), service=service)
+        if split is not None and split.canary:
+            astray.append(f"{namespace}/{service} ({split})")
+    numbers: dict[str, Number] = {"canaries": idle + moving, "moving": moving, "astray": len(astray)}
+    if astray:
+        return Verdict(
+            TRAFFIC, Result.FAIL, f"nothing is released, and traffic is on {', '.join(sorted(astray))}", numbers
+        )
+    return Verdict(TRAFFIC, Result.PASS, f"traffic of {idle} services is on their primaries", numbers)

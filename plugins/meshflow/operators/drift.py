@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -24,7 +26,9 @@ LOG_LINES = 400
 REPORT_LINES = 50
 VALUE_LIMIT = 200  # characters of one value in a finding
 XCOM_LIMIT = 40_000  # characters of a list of findings in the XCom
-GATES = ("mtls", "injection")
+GATES = ("mtls", "injection", "traffic")
+SETTLE = 30.0  # seconds that these may take to pass: a pod that just starts is no drift
+PAUSE = 3.0  # seconds between two looks
 POLICY, STRICT = ("security.istio.io", "PeerAuthentication"), "STRICT"
 
 
@@ -237,7 +241,12 @@ async def _meaning(kube: Kube, mesh: settings.Mesh) -> Verdicts:
     from meshflow.engine import gates
     from meshflow.gates.model import Verdicts
 
-    return Verdicts.of(*[await gates.evaluate(kube, mesh, name, {}) for name in GATES])
+    deadline = time.monotonic() + SETTLE
+    while True:
+        verdicts = Verdicts.of(*[await gates.evaluate(kube, mesh, name, {}) for name in GATES])
+        if verdicts.passed or time.monotonic() >= deadline:
+            return verdicts
+        await asyncio.sleep(PAUSE)
 
 
 def _unsafe(verdicts: list[Mapping[str, Any]]) -> list[str]:
