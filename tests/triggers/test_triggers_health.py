@@ -230,3 +230,10 @@ def test_its_serialised_form_makes_the_same_trigger_and_holds_no_secret(clock: C
     again = HealthTrigger(**json.loads(json.dumps(kwargs)))
     assert (again.references, again.deadline, again.cluster) == (made.references, made.deadline, made.cluster)
     assert set(kwargs) == {"cluster", "deadline", "references"}
+
+
+def test_a_sentence_about_hundreds_names_some_and_counts_the_others() -> None:
+    event = {"status": "expired", "waiting": [f"ConfigMap/x/{number}: does not exist" for number in range(300)]}
+    with pytest.raises(errors.WaitExpired, match=r"x/19: does not exist; and 280 more\. Nothing was undone") as failure:
+        raise_unless_healthy({**event, "broken": []}, what="istio")
+    assert len(failure.value.waiting_for) == 300

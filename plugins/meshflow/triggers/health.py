@@ -14,6 +14,9 @@ from meshflow.health.model import Health, Status
 from meshflow.objects.reference import Obj, Reference
 from meshflow.triggers.cluster import ClusterTrigger
 
+TOLD = 20
+"""Objects that a line or a sentence names: one that names hundreds, at each change of one, is read by nobody."""
+
 
 class HealthTrigger(ClusterTrigger):
     """Fires once when all objects are `current`, when one is `degraded`, or at the deadline.
@@ -50,7 +53,7 @@ class HealthTrigger(ClusterTrigger):
     def judge(self, seen: Mapping[Reference, Obj | None]) -> dict[str, Any] | None:
         found = self._found(seen)
         summary = judge.summarize(found)
-        lines = "; ".join((*summary.broken, *summary.waiting))
+        lines = told((*summary.broken, *summary.waiting))
         if lines and lines != self._last:
             self.log.info("Waiting for %s", lines)
         self._last = lines
@@ -78,16 +81,22 @@ def raise_unless_healthy(event: Mapping[str, Any], *, what: str, reasons: Sequen
     if event["status"] == "degraded":
         broken = event["broken"]
         raise errors.Degraded(
-            f"{what} cannot become healthy: {'; '.join([*broken, *reasons])}. "
+            f"{what} cannot become healthy: {'; '.join([told(broken), *reasons])}. "
             "Nothing was undone; mend it and clear this task.",
             objects=broken,
         )
     waiting = [*event["broken"], *event["waiting"]]
     raise errors.WaitExpired(
-        f"{what} did not become healthy in time; still waiting for {'; '.join([*waiting, *reasons])}. "
+        f"{what} did not become healthy in time; still waiting for {'; '.join([told(waiting), *reasons])}. "
         "Nothing was undone; clear this task to wait again.",
         waiting_for=waiting,
     )
+
+
+def told(lines: Sequence[str], *, limit: int = TOLD) -> str:
+    """The lines as one, the first of many and how many more there are."""
+    more = [f"and {len(lines) - limit} more"] if len(lines) > limit else []
+    return "; ".join([*lines[:limit], *more])
 
 
 def unhealthy(event: Mapping[str, Any]) -> list[Reference]:
