@@ -101,6 +101,8 @@ def test_the_service_switches_once_the_idle_colour_is_ready(shop: World) -> None
     decision = follow(run)
     assert decision["outcome"] == "succeeded"
     assert decision["message"] == "green serves with 2 pods"
+    told = [step["message"] for step in decision["timeline"]]
+    assert told[-2:] == ["green is ready: the Service switches from blue", "green serves with 2 pods"]
     assert (serving(shop), image(shop, "blue"), image(shop, "green")) == ("green", old, new)
 
     back = Run("third", image="1")  # blue runs it already, yet does not serve
@@ -116,7 +118,7 @@ def test_a_colour_that_never_gets_ready_leaves_users_where_they_were(shop: World
     shop.cluster.control("POST", "faults", fault)
     run = Run("second", image="bad")
     write(run)
-    with pytest.raises(errors.Permanent, match=r"rolled_back: green: .*blue serves as before"):
+    with pytest.raises(errors.Permanent, match=r"rolled_back: green: .*blue serves as before; pod shop-green-"):
         follow(run)
     assert run.xcoms["follow", "outcome"]["outcome"] == "rolled_back"
     assert (serving(shop), image(shop, "blue"), image(shop, "green")) == ("blue", old, bad)

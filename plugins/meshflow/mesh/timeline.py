@@ -50,7 +50,7 @@ SENTENCES: Mapping[StepKind, str] = {
     StepKind.PROMOTED: "The new revision is the primary.",
     StepKind.ROLLBACK: "Traffic goes back to the primary.",
     StepKind.FAILED: "The release failed.",
-    StepKind.NOTE: "Anything else that Flagger said.",
+    StepKind.NOTE: "Anything else that was said.",
 }
 
 COMBINED = "(combined from similar events): "

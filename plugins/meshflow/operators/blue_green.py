@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import timezone
 
-from meshflow.engine import blue_green
-from meshflow.mesh.blue_green import Release, active
+from meshflow.engine import blue_green, explaining
+from meshflow.mesh.blue_green import Decision, Release, active
 from meshflow.mesh.observation import RELEASE_ID
+from meshflow.mesh.timeline import Step, StepKind
 from meshflow.operators.ways import Ask, Found, Live, Order, Say, Way, by_health
+from meshflow.release.outcome import Outcome
 from meshflow.triggers.health import HealthTrigger
 
 if TYPE_CHECKING:
@@ -83,10 +85,22 @@ class BlueGreen(Way):
             return by_health(event, found, service=self.service, ask=ask)
         healthy, now = event["status"] == "healthy", timezone.utcnow()
         release = _until(Release.from_json(found["release"]), now + SETTLE if healthy else now)
-        decision = ask(
-            lambda kube: blue_green.finish(kube, self.pair, release, release_id=found["release_id"], say=say)
-        )
-        return decision.to_json()
+        steps: list[Step] = []
+
+        def told(line: str) -> None:
+            say(line)
+            steps.append(Step(timezone.utcnow(), StepKind.NOTE, line))
+
+        decision = ask(lambda kube: self._finish(kube, release, found["release_id"], told))
+        return {**decision.to_json(), "timeline": [step.to_json() for step in steps]}
+
+    async def _finish(self, kube: Kube, release: Release, release_id: str, say: Say) -> Decision:
+        """The end of the release; one that failed says what the pods of its colour complain about."""
+        decision = await blue_green.finish(kube, self.pair, release, release_id=release_id, say=say)
+        if decision.outcome is not Outcome.ROLLED_BACK:
+            return decision
+        words = await explaining.explain(kube, [self.pair.workloads[release.colour].reference])
+        return replace(decision, message="; ".join((decision.message, *words.values())))
 
 
 def _until(release: Release, moment: datetime) -> Release:
