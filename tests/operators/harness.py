@@ -46,6 +46,11 @@ class TaskInstance:
     def xcom_pull(self, *, task_ids: str, key: str = "return_value") -> Any:
         return self.run.xcoms.get((task_ids, key))
 
+    def get_task_states(self, *, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:
+        """A task that left something counts as one that succeeded, unless the test says otherwise."""
+        assert (dag_id, run_ids) == (self.run.dag_id, [self.run.run_id])
+        return {self.run.run_id: {**{name: "success" for name, _ in self.run.xcoms}, **self.run.states}}
+
     def xcom_push(self, *, key: str, value: Any) -> None:
         self.run.xcoms[self.task_id, key] = json.loads(json.dumps(value))
 
@@ -58,6 +63,7 @@ class Run:
         self.params: dict[str, Any] = {"cluster": "default", "dry_run": False, "approve": False, **params}
         self.xcoms: dict[tuple[str, str], Any] = {}
         self.notes: dict[str, Notes] = {}
+        self.states: dict[str, str] = {}
         self.deferred: list[TaskDeferred] = []
 
     def context(self, task: BaseOperator, *, tasks: Iterable[str] = ()) -> Any:

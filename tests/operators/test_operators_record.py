@@ -54,6 +54,19 @@ def test_the_outcome_of_a_release_is_in_it_even_if_the_task_failed() -> None:
     assert write(run, outcome="follow")["outcome"]["outcome"] == "rolled_back"
 
 
+def test_what_tasks_left_in_an_earlier_try_of_the_run_is_not_in_it() -> None:
+    """Airflow drops what a task left when it starts again: one that is not reached any more keeps it."""
+    run = Run()
+    run.xcoms["follow", "outcome"] = {"outcome": "succeeded", "message": "promoted", "timeline": []}
+    run.xcoms["preflight", "evidence"] = [{"gate": "g", "result": "pass", "reason": "r", "numbers": {}}]
+    run.xcoms["apply", "return_value"] = {"writes": {"a": "create"}}
+    run.xcoms["release", "failure"] = {"task": "release", "error": "Rejected", "message": "no"}
+    run.states = {"follow": "upstream_failed", "preflight": "skipped", "apply": "removed", "release": "failed"}
+    document = write(run, outcome="follow", gates=["preflight"])
+    assert (document["outcome"], document["gates"], document["apply"]) == (None, [], None)
+    assert len(document["failures"]) == 1
+
+
 def test_records_of_a_chain_follow_each_other_by_hash(home: Path) -> None:
     for number in range(3):
         write(Run(f"run-{number}"))

@@ -13,6 +13,9 @@ from meshflow.operators.base import EVIDENCE, FAILURE, OUTCOME, WRITTEN, MeshOpe
 PARTS = {"rendered": "render", "plan": "plan", "approval": "approve", "apply": "apply"}
 """What every phase leaves; `parts` adds to it or says otherwise. A task that a DAG does not have leaves nothing."""
 
+NOT_RUN = frozenset({"upstream_failed", "skipped", "removed"})
+"""States of tasks that left nothing in this try: what they left in an earlier one stays until they start again."""
+
 
 class Record(MeshOperator):
     """Write the run's record into the chain `chain` and return its hash and place.
@@ -56,12 +59,15 @@ class Record(MeshOperator):
         return {"path": str(written.path), "sha256": written.sha256}
 
     def _document(self, context: Context) -> dict[str, Any]:
-        ti, run = context["ti"], context["dag_run"]
-        tasks = sorted(task for task in context["dag"].task_ids if task != self.task_id)
+        ti, run, dag_id = context["ti"], context["dag_run"], context["dag"].dag_id
+        states = ti.get_task_states(dag_id=dag_id, run_ids=[run.run_id]).get(run.run_id, {})
+        tasks = sorted(task for task, state in states.items() if task != self.task_id and state not in NOT_RUN)
         failures = [found for task in tasks if (found := ti.xcom_pull(task_ids=task, key=FAILURE))]
-        gates = [verdict for task in self.gates for verdict in ti.xcom_pull(task_ids=task, key=EVIDENCE) or []]
+        asked = [task for task in self.gates if task in tasks]
+        gates = [verdict for task in asked for verdict in ti.xcom_pull(task_ids=task, key=EVIDENCE) or []]
+        parts = {word: task for word, task in self.parts.items() if task in context["dag"].task_ids}
         return {
-            "dag": context["dag"].dag_id,
+            "dag": dag_id,
             "run": run.run_id,
             "cluster": self.cluster,
             "trigger": {
@@ -70,9 +76,9 @@ class Record(MeshOperator):
                 "conf": run.conf or {},
                 "params": dict(context["params"]),
             },
-            **{word: _lean(_left(ti, task)) for word, task in self.parts.items() if task in tasks},
+            **{word: _lean(_left(ti, task)) if task in tasks else None for word, task in parts.items()},
             "gates": gates,
-            "outcome": ti.xcom_pull(task_ids=self.outcome, key=OUTCOME) if self.outcome else None,
+            "outcome": ti.xcom_pull(task_ids=self.outcome, key=OUTCOME) if self.outcome in tasks else None,
             "failures": failures,
         }
 
