@@ -111,6 +111,37 @@ def test_a_changed_file_in_the_cache_is_not_used(tmp_path: Path) -> None:
     assert store(tmp_path, repository).fetch(*PIN).read_bytes() == ARCHIVE
 
 
+def test_a_cache_that_only_can_be_read_serves_what_it_has(tmp_path: Path) -> None:
+    repository = good()
+    store(tmp_path, repository).lock([PIN])
+    repository.asked.clear()
+    (tmp_path / "cache" / "charts").chmod(0o555)
+    assert store(tmp_path, repository).fetch(*PIN).read_bytes() == ARCHIVE
+    assert repository.asked == []
+
+
+@pytest.mark.parametrize("place", ["lock", "cache"])
+def test_a_cache_or_lock_that_cannot_be_written_is_one_sentence(tmp_path: Path, place: str) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(InvalidInput, match=r"taken/.*cannot be written: .*MESHFLOW_CACHE"):
+        store(tmp_path, good(), **{place: tmp_path / "taken" / "x"}).lock([PIN])
+
+
+@pytest.mark.parametrize(
+    "lock",
+    ["[]", "charts: 1", "charts: {a: b}", "charts: [1]", "text", "charts: [[repository, name, version, sha256]]"],
+)
+def test_a_lock_that_is_something_else_is_refused_in_a_sentence(tmp_path: Path, lock: str) -> None:
+    (tmp_path / "charts.lock").write_text(lock)
+    with pytest.raises(InvalidInput, match=r"charts\.lock:1: charts.*Run `make lock`"):
+        store(tmp_path, good()).locked()
+
+
+def test_an_empty_lock_locks_nothing(tmp_path: Path) -> None:
+    (tmp_path / "charts.lock").write_text("charts:\n")
+    assert store(tmp_path, good()).locked() == {}
+
+
 def test_a_mirror_serves_every_repository_under_its_name(tmp_path: Path) -> None:
     root = "http://mirror.example.com/istio"
     repository = Repository({f"{root}/index.yaml": INDEX.encode(), f"{root}/base-1.30.3.tgz": ARCHIVE})

@@ -114,6 +114,19 @@ def test_definitions_are_made_once_and_kept(rendered: Render, tmp_path: Path) ->
     before = kept.stat().st_mtime_ns
     rendered(ROUTE)
     assert kept.stat().st_mtime_ns == before
+    for spoilt in (b"", b"{"):
+        kept.write_bytes(spoilt)
+        rendered(ROUTE)
+        assert len(kept.read_bytes()) > len(spoilt)
+
+
+def test_definitions_that_cannot_be_kept_stop_no_release(
+    rendered: Render, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".meshflow" / "cache").mkdir(parents=True)
+    (tmp_path / ".meshflow" / "cache" / "definitions").touch()
+    assert rendered(ROUTE).objects
+    assert "made anew each time" in caplog.text
 
 
 def test_without_the_charts_a_service_is_rendered_and_left_to_the_server(

@@ -93,8 +93,10 @@ def test_a_bundle_that_was_changed_is_refused(tmp_path: Path, write: Write, load
     document = json.loads(file.read_text())
     document["objects"][0]["object"]["metadata"]["labels"] = {"istio-injection": "disabled"}
     file.write_text(json.dumps(document))
-    with pytest.raises(InvalidInput, match="differ from their digest"):
-        Rendered.load(file)
+    for spoilt in (json.dumps(document), "", "[]", "{}", json.dumps({**document, "objects": 1})):
+        file.write_text(spoilt)
+        with pytest.raises(InvalidInput, match="differ from their digest"):
+            Rendered.load(file)
 
 
 def test_the_digest_is_that_of_the_objects_alone(write: Write, load_mesh: LoadMesh) -> None:

@@ -10,9 +10,8 @@ repository's own index says about digests is not trusted.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +20,7 @@ from urllib.parse import urljoin
 import httpx
 import yaml
 
-from meshflow import complaints, declared, positions, settings
+from meshflow import complaints, declared, files, positions, settings
 from meshflow.clients import oci, web
 from meshflow.errors import InvalidInput, MeshflowError, NotFound, Rejected
 
@@ -33,6 +32,7 @@ LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 VERSIONS_SHOWN = 5
 CONNECT_SECONDS = 10.0
+LOCK_ANEW = "Run `make lock`"
 WAY_OUT = "Check charts.repositories and charts.mirror in mesh.yaml, and the network"
 
 
@@ -86,7 +86,7 @@ class ChartStore:
                 where=str(self._charts.lock),
                 way_out="Do not use it before you know why it changed; `make lock` accepts it",
             )
-        return self._keep(found, data)
+        return files.write(self._cache / f"{found}.tgz", data)
 
     def lock(self, pins: Iterable[Pin]) -> dict[Pin, str]:
         """Fetch each chart from the repository in use and write the lock file anew, with these charts only."""
@@ -94,48 +94,23 @@ class ChartStore:
         for pin in sorted(set(pins)):
             data = self._download(pin)
             digests[pin] = hashlib.sha256(data).hexdigest()
-            self._keep(digests[pin], data)
+            files.write(self._cache / f"{digests[pin]}.tgz", data)
         entries = [{**pin._asdict(), "sha256": digest} for pin, digest in digests.items()]
-        self._charts.lock.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._charts.lock.with_name(f".{self._charts.lock.name}.draft")
-        draft.write_text(HEADER + yaml.safe_dump({"charts": entries}, sort_keys=False), encoding="utf-8")
-        draft.replace(self._charts.lock)
+        files.write(self._charts.lock, (HEADER + yaml.safe_dump({"charts": entries}, sort_keys=False)).encode())
         return digests
 
     def locked(self) -> dict[Pin, str]:
         """What the lock file says; empty if there is none. InvalidInput with the line for a malformed one."""
         if not self._charts.lock.exists():
             return {}
-        pins: dict[Pin, str] = {}
-        for document in positions.read(self._charts.lock):
-            for number, entry in enumerate(document.value.get("charts") or []):
-                try:
-                    pin, digest = Pin(entry["repository"], entry["name"], str(entry["version"])), entry["sha256"]
-                except (KeyError, TypeError) as error:
-                    raise document.error(
-                        f"the field {error} is missing", ("charts", number), way_out="Run `make lock`"
-                    ) from error
-                if not (isinstance(digest, str) and DIGEST.fullmatch(digest)):  # an empty one must not pass for any
-                    raise document.error(
-                        f"{digest!r} is no sha256", ("charts", number, "sha256"), way_out="Run `make lock`"
-                    )
-                pins[pin] = digest
-        return pins
+        return {pin: digest for document in positions.read(self._charts.lock) for pin, digest in _pins(document)}
 
     def _kept(self, digest: str) -> Path | None:
         path = self._cache / f"{digest}.tgz"
         try:
             return path if hashlib.sha256(path.read_bytes()).hexdigest() == digest else None
-        except FileNotFoundError:
+        except OSError:
             return None
-
-    def _keep(self, digest: str, data: bytes) -> Path:
-        path = self._cache / f"{digest}.tgz"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{digest}.{os.getpid()}")
-        draft.write_bytes(data)
-        draft.replace(path)
-        return path
 
     def _download(self, pin: Pin) -> bytes:
         if pin.repository not in self._charts.repositories:
@@ -179,6 +154,21 @@ class _Source:
         if not response.is_success:
             raise web.refusal(response, what=what, way_out=WAY_OUT, login=login)
         return response
+
+
+def _pins(document: positions.Document) -> Iterator[tuple[Pin, str]]:
+    """The entries of a lock file. InvalidInput with the line for one that is none."""
+    entries = (document.value.get("charts") or []) if isinstance(document.value, dict) else None
+    if not isinstance(entries, list):
+        raise document.error("must be a list of charts", ("charts",), way_out=LOCK_ANEW)
+    for number, entry in enumerate(entries):
+        for name in (*Pin._fields, "sha256"):
+            if not isinstance(entry, dict) or name not in entry:
+                raise document.error(f"the field {name!r} is missing", ("charts", number), way_out=LOCK_ANEW)
+        digest = entry["sha256"]
+        if not (isinstance(digest, str) and DIGEST.fullmatch(digest)):  # an empty one must not pass for any
+            raise document.error(f"{digest!r} is no sha256", ("charts", number, "sha256"), way_out=LOCK_ANEW)
+        yield Pin(*(str(entry[name]) for name in Pin._fields)), digest
 
 
 def wanted(mesh: settings.Mesh) -> list[Pin]:

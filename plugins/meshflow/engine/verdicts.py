@@ -7,8 +7,9 @@ verdict "unchanged" holds as long as the object (uid, resourceVersion) and what 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
+
+from meshflow import files
 
 
 class Verdicts:
@@ -39,10 +40,7 @@ class Verdicts:
         if self._path is None:
             return
         used = {uid: verdict for uid, verdict in self._known.items() if uid in self._used}
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        partial.write_text(json.dumps(used, sort_keys=True), encoding="utf-8")
-        partial.replace(self._path)
+        files.write(self._path, json.dumps(used, sort_keys=True).encode())
 
 
 def _load(path: Path) -> dict[str, list[str]]:

@@ -14,6 +14,8 @@ import os
 import re
 from pathlib import Path
 
+from meshflow import files
+
 UNSAFE = re.compile(r"[^A-Za-z0-9_.+~-]")
 
 
@@ -47,8 +49,4 @@ def safe(name: str) -> str:
 
 def write_text(path: Path, text: str) -> Path:
     """Write a file whole or not at all, and return its path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
-    return path
+    return files.write(path, text.encode())

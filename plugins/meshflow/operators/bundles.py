@@ -71,9 +71,7 @@ def load(mesh: Mesh, bundle: str, digest: str) -> Rendered:
     from meshflow.sources.rendered import Rendered
 
     path = store.bundle(digest)
-    if path.exists():
-        return Rendered.load(path)
-    rendered = render(mesh, bundle)
+    rendered = Rendered.load(path) if path.exists() else render(mesh, bundle)
     if rendered.digest != digest:
         raise errors.Stale(
             f"The sources of {bundle} changed since the run rendered them ({digest[:12]} then, {rendered.digest[:12]} "

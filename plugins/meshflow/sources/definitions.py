@@ -13,12 +13,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from meshflow import files
 from meshflow.declared import ChartSource
-from meshflow.errors import MeshflowError, Unreachable
+from meshflow.errors import InvalidInput, MeshflowError, Unreachable
 from meshflow.objects.reference import Obj
 from meshflow.settings import Mesh
 from meshflow.sources import charts
@@ -57,7 +58,7 @@ def declared(mesh: Mesh, store: charts.Charts) -> Definitions:
     if len(archives) < len(sources):
         return _rendered(mesh, archives, store)
     file = _file(mesh, archives)
-    if file.exists():
+    with suppress(OSError, ValueError):  # not there, or spoilt: it is made anew
         kept: dict[str, Schema] = json.loads(file.read_bytes())
         return kept
     definitions = _rendered(mesh, archives, store)
@@ -100,7 +101,7 @@ def _file(mesh: Mesh, archives: Mapping[ChartSource, Path]) -> Path:
 
 
 def _keep(file: Path, definitions: Definitions) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    draft.write_bytes(canonical(definitions))
-    draft.replace(file)
+    try:
+        files.write(file, canonical(definitions))
+    except InvalidInput as error:  # the cache may have come with the image, read-only
+        log.warning("Definitions of custom resources are made anew each time: %s", error)

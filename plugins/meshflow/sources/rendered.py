@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from meshflow import files
 from meshflow.errors import InvalidInput
 from meshflow.objects.parsing import Desired
 
@@ -34,20 +35,21 @@ class Rendered:
             "sources": list(self.sources),
             "objects": [{"origin": desired.origin, "object": desired.obj} for desired in self.objects],
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{self.digest[:8]}.draft")
-        draft.write_bytes(canonical(document))
-        draft.replace(path)
+        files.write(path, canonical(document))
 
     @classmethod
     def load(cls, path: Path) -> Rendered:
         """Read what `dump` wrote. InvalidInput if the file was changed since; FileNotFoundError if it is not there."""
-        document = json.loads(path.read_bytes())
-        rendered = cls(
-            objects=tuple(Desired(entry["object"], entry["origin"]) for entry in document["objects"]),
-            sources=tuple(document["sources"]),
-        )
-        if rendered.digest != document["digest"]:
+        try:
+            document = json.loads(path.read_bytes())
+            rendered = cls(
+                objects=tuple(Desired(entry["object"], entry["origin"]) for entry in document["objects"]),
+                sources=tuple(document["sources"]),
+            )
+            same = rendered.digest == document["digest"]
+        except (ValueError, KeyError, TypeError):
+            same = False
+        if not same:
             raise InvalidInput(
                 "the rendered objects differ from their digest",
                 where=str(path),
