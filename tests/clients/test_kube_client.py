@@ -61,6 +61,25 @@ async def test_a_busy_server_is_asked_again_after_the_time_it_wished(fake: tuple
     assert kube.requests["get"] == 2
 
 
+async def test_a_warning_about_what_is_written_is_told_once(
+    fake: tuple[FakeApi, Kube], caplog: pytest.LogCaptureFixture
+) -> None:
+    api, kube = fake
+    for method in ("PATCH", "GET"):
+        answers = [ok(POD_OBJ), ok(POD_OBJ)]
+        for answer in answers:
+            answer.headers.add("Warning", '299 - "rule #1 is \\"not used\\""')
+            answer.headers.add("Warning", '299 - "v1beta1 is deprecated, use v1"')
+        api.on(method, POD_PATH, *answers)
+    await kube.apply(POD_OBJ, manager="us", dry_run=True)
+    await kube.apply(POD_OBJ, manager="us")
+    await kube.get(POD)
+    assert caplog.messages == [
+        'fake warns about pods web in namespace shop: rule #1 is "not used"',
+        "fake warns about pods web in namespace shop: v1beta1 is deprecated, use v1",
+    ]
+
+
 async def test_a_server_in_trouble_is_asked_again_with_growing_pauses(fake: tuple[FakeApi, Kube]) -> None:
     api, kube = fake
     busy = status(503, "ServiceUnavailable")

@@ -35,7 +35,12 @@ class Subject(NamedTuple):
     host: str
 
     def __str__(self) -> str:
-        return f"{self.verb} {self.resource}{f' {self.name}' if self.name else ''}{self.where}"
+        return f"{self.verb} {self.what}"
+
+    @property
+    def what(self) -> str:
+        """The object, or the collection, in words."""
+        return f"{self.resource}{f' {self.name}' if self.name else ''}{self.where}"
 
     @property
     def where(self) -> str:

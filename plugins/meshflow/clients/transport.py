@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -31,6 +32,8 @@ LONGEST_WAIT = 30.0
 ATTEMPTS = 5
 WEBHOOK_ATTEMPTS = 2
 
+_WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+_ESCAPED = re.compile(r"\\(.)")
 _NETWORK_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
 
 
@@ -64,6 +67,11 @@ class Answer:
         except ValueError:
             return None
 
+    @property
+    def warnings(self) -> list[str]:
+        """The texts of the `Warning` headers."""
+        return [_ESCAPED.sub(r"\1", text) for text in _WARNING.findall(self.headers.get("warning", ""))]
+
 
 class Transport:
     """Requests to one cluster. `requests` counts those sent, repetitions included, by verb."""
@@ -79,6 +87,7 @@ class Transport:
         self._sleep = sleep
         self._jitter = jitter
         self.requests: Counter[str] = Counter()
+        self._told: set[str] = set()
 
     @property
     def host(self) -> str:
@@ -116,9 +125,20 @@ class Transport:
             answer = await _read(request, response)
         finally:
             response.release()
+        self._tell_warnings(request, answer)
         if 200 <= answer.status < 300 or answer.status in accept:
             return answer
         raise _error(request, answer)
+
+    def _tell_warnings(self, request: Request, answer: Answer) -> None:
+        """Log what the server, or a webhook of it, holds against an object and accepts all the same; each word once."""
+        if request.method == "GET" or request.subject.verb == "proxy":
+            return
+        for text in answer.warnings:
+            told = f"{request.subject.cluster} warns about {request.subject.what}: {text}"
+            if told not in self._told:
+                self._told.add(told)
+                log.warning("%s", told)
 
     async def _open(self, request: Request, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         self.requests[request.subject.verb] += 1
