@@ -100,4 +100,3 @@ print(json.dumps(made))
 """
     file = str(ROOT / "dags/rollout_service.py")
     assert python(code, file, _AIRFLOW_PARSING_CONTEXT_DAG_ID="rollout_frontend") == ["rollout_frontend"]
-    assert len(python(code, file)) > 1
