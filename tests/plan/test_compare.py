@@ -178,3 +178,12 @@ def test_text_that_looks_like_a_quantity_is_no_quantity(obj: Obj) -> None:
     obj = {**obj, "metadata": {"name": "x", "namespace": "y", **obj.get("metadata", {})}}
     other = json.loads(json.dumps(obj).replace('"1"', '"1.0"').replace('"1000"', '"1k"'))
     assert suspicion(other, live_of(obj)) is not None
+
+
+def test_an_item_that_is_declared_twice_is_for_the_server_to_refuse() -> None:
+    """It would refuse a first installation: taken for unchanged, nobody would know before that."""
+    live = live_of(examples.deployment())
+    declared = examples.deployment()
+    container = declared["spec"]["template"]["spec"]["containers"][0]
+    container["env"].append(dict(container["env"][0]))
+    assert "is declared twice" in str(suspicion(declared, live))

@@ -79,6 +79,8 @@ class _Comparison(NamedTuple):
             step = _step(item, names, owned)
             if step is None:
                 return _says("has an item that is not ours yet, or no longer", path)
+            if step in seen:
+                return _says("is declared twice", (*path, step))
             found = paths.find(live, step)
             if found is None:
                 return _says("is missing", (*path, step))
