@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from meshflow import settings
+from meshflow import declared, settings
 from meshflow.clients import charts, registry
-from meshflow.errors import InvalidInput, NotFound
+from meshflow.errors import InvalidInput, NotFound, Unreachable
 from sandbox.charts.repository import Repository
 from sandbox.clock import Clock
 from sandbox.registry import Registry
@@ -77,3 +77,31 @@ async def test_tags_of_the_sandbox_s_registry_are_resolved(images: str) -> None:
     assert pinned == found._replace(tag=None)
     with pytest.raises(NotFound, match=r"has no tag 6\.14\.9; it has 6\.14"):
         await registry.resolve("ghcr.io/stefanprodan/podinfo:6.14.9", registries=lambda host: images)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SSL_CERT_FILE", "/no/such/file.pem"), ("HTTPS_PROXY", "ftp://proxy.example.com"), ("HTTPS_PROXY", "socks5://x")],
+)
+async def test_an_environment_that_leads_nowhere_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    expected = "environment of this worker: leads to no connection: .*Correct SSL_CERT_FILE"
+    with pytest.raises(InvalidInput, match=expected):
+        await registry.resolve("reg.example.com/a/b:1")
+    store = charts.ChartStore(
+        declared.Charts(repositories={"x": "https://charts.example.com"}, cache=tmp_path, lock=tmp_path / "lock")
+    )
+    with pytest.raises(InvalidInput, match=expected):
+        await asyncio.to_thread(store.lock, [charts.Pin("x", "y", "1")])
+
+
+async def test_a_proxy_that_does_not_answer_is_named_and_its_password_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://robot:s3cret@127.0.0.1:9")
+    with pytest.raises(Unreachable, match="does not answer through the proxy of HTTPS_PROXY") as refused:
+        await registry.resolve("reg.example.com/a/b:1")
+    assert "s3cret" not in str(refused.value)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.1:9 does not answer: "):
+        await registry.resolve("reg.example.com/a/b:1", registries=lambda host: "http://127.0.0.1:9")

@@ -141,7 +141,17 @@ def test_image_names_are_completed_as_docker_does(image: str, full: str) -> None
 
 
 @pytest.mark.parametrize(
-    "image", ["", "UPPER/case", "a b", "ghcr.io/a/b:tag:tag", "ghcr.io/a@sha256:12", "ghcr.io/a:-x"]
+    "image",
+    [
+        "",
+        "UPPER/case",
+        "a b",
+        "ghcr.io/a/b:tag:tag",
+        "ghcr.io/a@sha256:12",
+        "ghcr.io/a:-x",
+        "a..b/c/d:1",
+        "ghcr.io./a:1",
+    ],
 )
 def test_what_is_no_image_name_is_refused(image: str) -> None:
     with pytest.raises(InvalidInput, match="not an image name"):

@@ -118,7 +118,8 @@ class ChartStore:
             raise InvalidInput(f"unknown chart repository{near}", where="charts.repositories", value=pin.repository)
         base = self._charts.url(pin.repository)
         timeout = httpx.Timeout(self._charts.timeout, connect=min(self._charts.timeout, CONNECT_SECONDS))
-        with httpx.Client(timeout=timeout, follow_redirects=True, transport=self._transport) as client:
+        made = web.made(lambda: httpx.Client(timeout=timeout, follow_redirects=True, transport=self._transport))
+        with made as client:
             source = _Source(client, self._logins)
             return _pull(source, base, pin) if base.startswith("oci://") else _from_index(source, base, pin)
 

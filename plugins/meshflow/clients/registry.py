@@ -51,12 +51,14 @@ async def resolve(
     name = oci.parse(image)
     address = registries(name.host)
     login = logins(web.host(address))
-    client = httpx.AsyncClient(
-        base_url=address,
-        auth=oci.TokenAuth(login),
-        timeout=SECONDS,
-        follow_redirects=True,
-        transport=transport,
+    client = web.made(
+        lambda: httpx.AsyncClient(
+            base_url=address,
+            auth=oci.TokenAuth(login),
+            timeout=SECONDS,
+            follow_redirects=True,
+            transport=transport,
+        )
     )
     async with client:
         try:

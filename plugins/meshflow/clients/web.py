@@ -1,18 +1,32 @@
 """Chart repositories and image registries as HTTP servers: who asks them, and what an answer means in our errors.
 
-URLs are printed without user, password and query: a signed download link is a secret.
+URLs are printed without user, password and query: a signed download link is a secret. Proxies and certificate
+authorities are those of the worker's environment: HTTPS_PROXY, HTTP_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from meshflow.errors import Forbidden, MeshflowError, NotFound, Rejected, ServerBusy, Unauthorized, Unreachable, shorten
+from meshflow.errors import (
+    Forbidden,
+    InvalidInput,
+    MeshflowError,
+    NotFound,
+    Rejected,
+    ServerBusy,
+    Unauthorized,
+    Unreachable,
+    shorten,
+)
+
+C = TypeVar("C", httpx.Client, httpx.AsyncClient)
 
 
 @dataclass(frozen=True)
@@ -48,12 +62,32 @@ def bare(url: str | httpx.URL) -> str:
     return urlunsplit((parts.scheme, host + port, parts.path, "", ""))
 
 
+def made(make: Callable[[], C]) -> C:
+    """The client that `make` makes; InvalidInput where the environment does not let it."""
+    try:
+        return make()
+    except (OSError, ImportError, ValueError, httpx.InvalidURL) as error:
+        raise InvalidInput(
+            f"leads to no connection: {str(error).rstrip('.')}",
+            where="environment of this worker",
+            way_out="Correct SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY, HTTP_PROXY",
+        ) from error
+
+
 def unreachable(error: httpx.RequestError, url: str | httpx.URL, *, way_out: str) -> Unreachable:
     """The error for no answer at all, or none that HTTP knows: cut off, not unpackable, redirected in a circle."""
     silent = isinstance(error, httpx.TransportError)
     what = "does not answer" if silent else "does not answer in a way that can be read"
     problem = str(error).rstrip(".") or type(error).__name__
-    return Unreachable(f"{bare(url)} {what}: {problem}. {way_out}", target=bare(url))
+    if "CERTIFICATE_VERIFY_FAILED" in problem:
+        way_out = "If the certificate is of your own authority, name that in SSL_CERT_FILE for all workers"
+    return Unreachable(f"{bare(url)} {what}{_through(url)}: {problem}. {way_out}", target=bare(url))
+
+
+def _through(url: str | httpx.URL) -> str:
+    parts = urlsplit(str(url))
+    proxied = parts.scheme in getproxies() and not proxy_bypass(parts.hostname or "")
+    return f" through the proxy of {parts.scheme.upper()}_PROXY" if proxied else ""
 
 
 def mapping(response: httpx.Response, *, what: str, way_out: str) -> dict[str, Any]:
