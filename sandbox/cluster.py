@@ -10,12 +10,14 @@ Use:
 import asyncio
 import base64
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 from sandbox import control, faults, registry, traffic
 from sandbox.api.access import Access
 from sandbox.api.definitions import Definitions
 from sandbox.api.http import Application
+from sandbox.api.reviews import service_account_token
 from sandbox.api.server import Server
 from sandbox.certificates import Authority
 from sandbox.charts.repository import Repository
@@ -45,7 +47,12 @@ class Cluster:
         self.authority = Authority()
         self.facts: Obj = {}
         self.stopping = asyncio.Event()
-        self.controllers = Controllers(self.server, self.client, certificate=self.authority.pem.decode())
+        self.controllers = Controllers(
+            self.server,
+            self.client,
+            certificate=self.authority.pem.decode(),
+            issue=partial(service_account_token, self.access),
+        )
         self._definitions = Definitions(self.server)
         self.traffic = traffic.Traffic(self.clock)
         self.registry = registry.Registry(self.clock, traffic=self.traffic)

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,14 @@ MANAGER = "kube-controller-manager"
 class Controllers:
     """Every built-in controller, the scheduler and the node's agent."""
 
-    def __init__(self, server: Server, client: Callable[[str], Client], *, certificate: str = "") -> None:
+    def __init__(
+        self,
+        server: Server,
+        client: Callable[[str], Client],
+        *,
+        certificate: str = "",
+        issue: Callable[[str, str], str] = lambda namespace, name: secrets.token_urlsafe(32),
+    ) -> None:
         common = (client(MANAGER), server.clock)
         self.kubelet = Kubelet(client("kubelet"), server.clock, node=nodes.NAME)
         self.balancers = nodes.LoadBalancers(client("cloud-controller-manager"), server.clock)
@@ -54,7 +62,7 @@ class Controllers:
             self.autoscalers,
             Budgets(*common),
             Claims(*common),
-            Tokens(*common, certificate=certificate),
+            Tokens(*common, certificate=certificate, issue=issue),
             Scheduler(client("kube-scheduler"), server.clock, node=nodes.identity()),
             self.kubelet,
             Endpoints(*common),
