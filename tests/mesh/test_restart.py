@@ -90,6 +90,14 @@ def test_bare_pods_and_unknown_owners_are_reported(pod):
     assert "Thing" in reasons[1]
 
 
+def test_of_several_owners_the_controller_is_the_workload(pod):
+    listed = pod("a-pod", owner=("ReplicaSet", "a-rs"))
+    other = {"apiVersion": "example.com/v1", "kind": "Thing", "name": "x"}
+    listed["metadata"]["ownerReferences"].insert(0, other)
+    found = restart.plan(restart.Cluster([SPACE], [listed], [workload("a"), replicas_of("a")]), version="1.30.3")
+    assert batches(found) == [["a"]]
+
+
 @pytest.mark.parametrize(
     ("spec", "bound", "breaks"),
     [

@@ -102,3 +102,10 @@ def test_taking_up_ownership_is_told_though_no_value_changes() -> None:
     after = live_of(examples.service(), live=live)
     assert changes.between(live, after) == ()
     assert changes.ownership_changes(live, after, "meshflow").startswith("takes up ")
+
+
+def test_an_apply_in_another_version_of_the_kind_is_told_though_no_value_changes() -> None:
+    route = {"kind": "VirtualService", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"hosts": ["web"]}}
+    live = live_of({"apiVersion": "networking.istio.io/v1beta1", **route})
+    after = live_of({"apiVersion": "networking.istio.io/v1", **route}, live=live)
+    assert changes.ownership_changes(live, after, "meshflow") == "recorded as networking.istio.io/v1"
