@@ -45,9 +45,9 @@ def recreates(deployment: Obj) -> bool:
 
 
 def bounds(deployment: Obj) -> Bounds:
-    """Percentages count from the replicas: surge rounded up, unavailable down, and never both 0."""
+    """Percentages count from the replicas: surge rounded up, unavailable down, and never both 0 (but for Recreate)."""
     if recreates(deployment):
-        return Bounds(0, replicas(deployment))
+        return Bounds(0, 0)
     rolling = (deployment["spec"].get("strategy") or {}).get("rollingUpdate") or {}
     surge = _amount(rolling.get("maxSurge", "25%"), replicas(deployment), math.ceil)
     unavailable = _amount(rolling.get("maxUnavailable", "25%"), replicas(deployment), math.floor)

@@ -56,6 +56,15 @@ async def test_recreate_never_mixes_two_images(world):
     assert not any(mixed)
 
 
+async def test_recreated_pods_that_are_not_ready_are_no_available_deployment(world):
+    await world.deploy(replicas=2, strategy={"type": "Recreate"})
+    await world.until(world.rolled_out)
+    world.kubelet.behaviours.add(Rule(image="*:bad", changes={"never_ready": True}))
+    await world.set_image("example.test/app:bad")
+    missing = ("False", "MinimumReplicasUnavailable")
+    await world.until(lambda: world.condition(world.deployment(), "Available") == missing)
+
+
 async def test_an_old_template_gets_its_replica_set_back_with_the_next_revision(world):
     await world.deploy()
     await world.until(world.rolled_out)
