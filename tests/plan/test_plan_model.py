@@ -154,3 +154,9 @@ def test_stages_put_definitions_first_and_webhooks_last() -> None:
 )
 def test_managers_are_named_so_that_people_know_them(manager: str, words: str) -> None:
     assert managers.described(manager) == words
+
+
+def test_a_value_cannot_paint_over_the_rest_of_the_plan() -> None:
+    """A terminal's commands and characters that turn the direction of writing come from whoever edited the object."""
+    assert render.shown("a\x1b[2Jb\r\u202ec\td") == "a\\x1b[2Jb\\r\\u202ec\\td"
+    assert render.shown("grüße ☀ 日本") == "grüße ☀ 日本"

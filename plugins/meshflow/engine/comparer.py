@@ -172,7 +172,8 @@ def being_deleted(live: Obj) -> str:
     metadata = live["metadata"]
     if not metadata.get("deletionTimestamp"):
         return ""
-    waits = ", ".join(metadata.get("finalizers") or ()) or "its grace period"
+    last = "what is in it" if live.get("kind") == "Namespace" else "its grace period"
+    waits = ", ".join(metadata.get("finalizers") or ()) or last
     return f"is being deleted since {metadata['deletionTimestamp']} and waits for {waits}"
 
 

@@ -88,12 +88,18 @@ def brief(plan: Plan, *, limit: int = XCOM_LIMIT) -> dict[str, Any]:
 
 
 def shown(value: Any) -> str:
-    """A value on one line, cut to `VALUE_LIMIT` characters."""
+    """A value on one line, cut to `VALUE_LIMIT` characters.
+
+    What a terminal would obey, or a browser would turn around, is written as an escape: who changed an object by hand
+    does not decide how the rest of the plan looks.
+    """
     written = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
-    written = written.replace("\n", "⏎")
-    if len(written) > VALUE_LIMIT:
-        return f"{written[:VALUE_LIMIT]}… ({len(written)} characters)"
-    return written
+    told = "".join(map(_visible, written[:VALUE_LIMIT].replace("\n", "⏎")))
+    return f"{told}… ({len(written)} characters)" if len(written) > VALUE_LIMIT else told
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 def _block(entry: Entry) -> Iterator[str]:
