@@ -119,6 +119,7 @@ class Istiod(StandIn):
         asked = (await request.json())["request"]
         answer: Obj = {"uid": asked["uid"], "allowed": True}
         if asked["operation"] in ("CREATE", "UPDATE") and not asked.get("subResource"):
+            answer["warnings"] = istiod_validation.warnings(asked["object"])
             problems = istiod_validation.problems(asked["object"])
             if problems:
                 self.rejected += 1
