@@ -10,6 +10,7 @@ that contain themselves, or multiply) is refused.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -63,8 +64,10 @@ def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
 
 
 def _float(loader: _Loader, node: yaml.ScalarNode) -> float:
-    text = str(node.value).lower()
-    return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+    number = float(str(node.value).lower().replace(".inf", "inf").replace(".nan", "nan"))
+    if not math.isfinite(number):
+        raise ValueError("JSON has no such number")
+    return number
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _int)

@@ -122,6 +122,8 @@ def test_what_would_never_end_is_refused(text: str, problem: str) -> None:
     [
         ("a: 1\nb: !!bool x\n", "a.yaml:2: b: not YAML: 'x' is no bool"),
         ("a: 1\nb: 0x_\n", "a.yaml:2: b: not YAML: '0x_' is no int"),
+        ("a: .inf\n", "a.yaml:1: a: not YAML: '.inf' is no float"),
+        ("a: 1e999\n", "a.yaml:1: a: not YAML: '1e999' is no float"),
         ("a: !!binary aGVq\n", "a.yaml:1: not YAML: the tag tag:yaml.org,2002:binary is not known"),
         ("a: !!timestamp 2020-01-01\n", "a.yaml:1: not YAML: the tag tag:yaml.org,2002:timestamp is not known"),
         ("a: !secret x\n", "a.yaml:1: not YAML: the tag !secret is not known"),

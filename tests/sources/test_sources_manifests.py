@@ -138,3 +138,20 @@ def test_an_empty_folder_and_a_missing_file_are_refused(tmp_path: Path, load_mes
         render.phase(load_mesh("istio: {sources: [{path: istio}]}"), "istio", charts=OneChart())
     with pytest.raises(InvalidInput, match=r"include/manifests/absent\.yaml: no such file"):
         render.phase(load_mesh("istio: {sources: [{path: absent.yaml}]}"), "istio", charts=OneChart())
+
+
+def test_hidden_files_are_left_out(rendered: Render, write: Write, tmp_path: Path) -> None:
+    write("include/manifests/istio/.web.yaml", "an editor's copy: [")
+    (tmp_path / "include/manifests/istio/.#web.yaml").symlink_to("nobody@nowhere")
+    assert len(rendered(DEPLOYMENT).objects) == 1
+
+
+def test_a_link_to_itself_is_one_sentence(rendered: Render, tmp_path: Path) -> None:
+    (tmp_path / "include/manifests/istio").mkdir(parents=True)
+    (tmp_path / "include/manifests/istio/loop.yaml").symlink_to("loop.yaml")
+    assert "loop.yaml: cannot be read: " in refusal(rendered, DEPLOYMENT)
+
+
+def test_a_namespace_that_no_cluster_takes_names_its_line(rendered: Render) -> None:
+    broken = DEPLOYMENT.replace("namespace: shop", "namespace: My Shop")
+    assert "web.yaml:5: metadata.namespace: not a legal name (got 'My Shop')" in refusal(rendered, broken)

@@ -11,6 +11,7 @@ images, replicas; and once at the top, the hashes of generated names and the ref
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -91,7 +92,7 @@ class _Kustomization:
     def _file(self, name: str, path: positions.Field) -> Path:
         """A file that is named at `path`. It lies in this folder or below, as for the tool; links are followed."""
         file = self._folder / name
-        if not file.resolve().is_relative_to(self._folder.resolve()):
+        if not Path(os.path.realpath(file)).is_relative_to(os.path.realpath(self._folder)):
             raise self._document.error(
                 "lies outside of this folder", path, value=name, way_out="Move it here, or make its folder a resource"
             )

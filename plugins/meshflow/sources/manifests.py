@@ -51,10 +51,11 @@ class Item:
 def read(path: Path, *, root: Path) -> list[Item]:
     """The objects of a file, or of the YAML and JSON files directly in a folder, in the order of their names.
 
-    `root` is the folder that printed paths are relative to. Every item has apiVersion, kind and metadata.name.
+    Hidden files are left out: editors and mounts put things there. `root` is the folder that printed paths are relative
+    to. Every item has apiVersion, kind and metadata.name.
     """
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
+        files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES and file.name[0] != ".")
         if not files:
             raise InvalidInput("no manifests in this folder", where=shown(path, root))
         return [item for file in files for item in read(file, root=root)]
@@ -92,6 +93,8 @@ def identified(item: Item) -> Item:
             value=metadata["name"],
             way_out="Use small letters, digits, '-' and '.', beginning and ending with a letter or digit",
         )
+    if isinstance(namespace := metadata.get("namespace"), str) and namespace and not _LABEL.match(namespace):
+        raise item.error("not a legal name", ("metadata", "namespace"), value=namespace)
     return item
 
 
@@ -121,5 +124,5 @@ def shown(path: Path, root: Path) -> str:
     """A path as people are told: relative to the checkout where it is inside."""
     try:
         return str(path.resolve().relative_to(root.resolve()))
-    except ValueError:
+    except (ValueError, OSError, RuntimeError):  # elsewhere; or a link to itself
         return str(path)
