@@ -48,3 +48,17 @@ def test_with_session_affinity_the_route_that_sets_cookies_is_the_one_that_split
 @pytest.mark.parametrize("found", [None, {}, service({"route": [to("web")]}), {"spec": None}])
 def test_no_route_to_a_canary_is_no_split(found):
     assert weights(found, service="web") is None
+
+
+def test_of_several_routes_the_one_with_most_on_the_canary_counts():
+    """Somebody may have added one by hand: nothing is on the primary because another route says so."""
+    by_hand = {"match": [{"uri": {}}], "route": [to("web-primary", 40), to("web-canary", 60)]}
+    flaggers = {"route": [to("web-primary", 100), to("web-canary", 0)]}
+    found = weights(service(by_hand, flaggers), service="web")
+    assert found is not None
+    assert found.canary == 60
+
+
+def test_destinations_of_one_host_are_counted_together():
+    route = {"route": [to("web-primary", 70), to("web-canary", 30), to("web-canary", 0)]}
+    assert weights(service(route), service="web") == Weights(70, 30)

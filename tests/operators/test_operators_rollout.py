@@ -245,6 +245,20 @@ def test_what_the_primary_runs_already_is_not_released_again(service: World, pus
     assert release(run) is None
 
 
+def test_a_workload_that_does_not_become_healthy_is_an_outcome_too(service: World, push: Push) -> None:
+    rollout(Run("first"))
+    push("2")
+    run = Run("second", image="2")
+    request(run)
+    release(run)
+    task = Follow(task_id="follow", service="web", cluster="default")
+    event = {"status": "degraded", "waiting": [], "broken": ["Deployment/web: CrashLoopBackOff"]}
+    with pytest.raises(errors.Degraded, match="CrashLoopBackOff"):
+        task.resume(run.context(task), event)
+    assert run.xcoms["follow", "outcome"]["outcome"] == "wedged"
+    assert "CrashLoopBackOff" in run.xcoms["follow", "outcome"]["message"]
+
+
 def failed_promotion(service: World, push: Push) -> None:
     """Tag 1 is on the target, and on a primary that never got ready: Flagger left traffic on the canary."""
     canary = {**CANARY, "metadata": {"name": "watcher", "namespace": service.namespace}}

@@ -66,9 +66,10 @@ def test_a_removed_record_is_found(tmp_path):
     assert (broken.number, "missing" in broken.problem) == (2, True)
 
 
-def test_a_record_that_is_no_json_is_a_broken_link_and_is_not_appended_to(tmp_path):
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"document": {}, "sha256": "a"}'])
+def test_a_record_that_is_none_is_a_broken_link_and_is_not_appended_to(tmp_path, text):
     written = fill(tmp_path)
-    written[2].path.write_text("{")
+    written[2].path.write_text(text)
     broken = record.verify(tmp_path)
     assert broken is not None
     assert broken.number == 3

@@ -82,3 +82,4 @@ def test_a_request_survives_json():
 
 def test_a_reason_is_one_line():
     assert of(reason=" two\n lines ").reason == "two lines"
+    assert of(requested_by="ann\n2026-11-23 asked for by the CEO").requested_by == "ann 2026-11-23 asked for by the CEO"

@@ -6,6 +6,7 @@ Flagger writes v1beta1 and the store holds v1; the fields read here are the same
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -47,8 +48,9 @@ class Weights:
 def weights(virtual_service: Obj | None, *, service: str) -> Weights | None:
     """The split between `SERVICE-primary` and `SERVICE-canary`; None when no route names the canary.
 
-    With session affinity several routes name it; the one that sets cookies is the one that splits. With A/B conditions
-    the second route, for everybody else, names the primary alone and is not looked at.
+    With session affinity several routes name it; the one that sets cookies is the one that splits. Of others the one
+    with most on the canary counts. With A/B conditions the second route, for everybody else, names the primary alone
+    and is not looked at.
     """
     spec = (virtual_service or {}).get("spec") or {}
     hosts = (f"{service}-primary", f"{service}-canary")
@@ -56,7 +58,7 @@ def weights(virtual_service: Obj | None, *, service: str) -> Weights | None:
     if not routes:
         return None
     sticky = [route for route in routes if any(part.get("headers") for part in route["route"])]
-    route = (sticky or routes)[-1]
+    route = sticky[-1] if sticky else max(routes, key=lambda item: _by_host(item)[hosts[1]])
     split = _by_host(route)
     alone = _names_primary_alone(spec, host=hosts[0])
     return Weights(split.get(hosts[0], 0), split[hosts[1]], matched=bool(route.get("match")) and alone)
@@ -66,7 +68,10 @@ def _by_host(route: Obj) -> dict[str, int]:
     """Weight by the first label of the destination's host; a lone destination without weight has all of it."""
     parts = route.get("route") or []
     whole = 100 if len(parts) == 1 else 0
-    return {part["destination"]["host"].split(".")[0]: int(part.get("weight", whole)) for part in parts}
+    found: Counter[str] = Counter()
+    for part in parts:
+        found[part["destination"]["host"].split(".")[0]] += int(part.get("weight", whole))
+    return found
 
 
 def _names_primary_alone(spec: Obj, *, host: str) -> bool:

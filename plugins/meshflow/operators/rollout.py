@@ -152,7 +152,13 @@ class Follow(ServiceOperator):
         from meshflow.release.outcome import Outcome
 
         found = context["ti"].xcom_pull(task_ids=self.release_task)
-        decision = self.way().conclude(event, found, ask=self.ask, say=self.say)
+        try:
+            decision = self.way().conclude(event, found, ask=self.ask, say=self.say)
+        except (errors.Degraded, errors.WaitExpired) as problem:
+            if found:  # a release that did not become healthy has ended too, and its record says how
+                wedged = {"outcome": Outcome.WEDGED.value, "message": str(problem), "timeline": []}
+                context["ti"].xcom_push(key=OUTCOME, value=wedged)
+            raise
         outcome = Outcome(decision["outcome"])
         context["ti"].xcom_push(key=OUTCOME, value=decision)
         self.log.info("%s: %s", outcome.value, outcome.sentence)

@@ -21,6 +21,7 @@ from meshflow.release import chain, secrets
 from meshflow.release.chain import Broken
 
 LONGEST = 150  # characters of a run's id in a file name; Airflow allows 250, a file system 255 for all of the name
+SHAPE = {"document": dict, "number": int, "sha256": str}
 NAME = re.compile(r"^\d{6,}-.+\.json$")
 
 
@@ -85,6 +86,8 @@ def _newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
 def _load(path: Path) -> dict[str, Any]:
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(record, dict) or any(type(record.get(key)) is not kind for key, kind in SHAPE.items()):
+            raise ValueError(f"it lacks one of {', '.join(SHAPE)}")
     except ValueError as problem:
         raise errors.InvalidInput(
             "is not a record", where=str(path), value=str(problem), way_out="Restore the file from a backup"

@@ -51,7 +51,9 @@ class Request:
         given = params.get("digest") or None
         if given and digest and given != digest:
             raise _invalid(f"differs from the digest in the image, {digest}", "digest", given, "Give it once")
-        request = cls(service, repository, tag, None, _reason(params), str(params.get("requested_by") or "unknown"))
+        request = cls(
+            service, repository, tag, None, _reason(params), _one_line(params.get("requested_by")) or "unknown"
+        )
         return request.resolved(str(given or digest)) if given or digest else request._tagged()
 
     def resolved(self, digest: str) -> Request:
@@ -121,10 +123,15 @@ def split_image(image: str) -> tuple[str, str | None, str | None]:
 
 
 def _reason(params: Mapping[str, Any]) -> str:
-    reason = " ".join(str(params.get("reason") or "").split())
+    reason = _one_line(params.get("reason"))
     if len(reason) > REASON_LIMIT:
         raise _invalid(f"longer than {REASON_LIMIT} characters", "reason", reason[:40] + "…", "Shorten it")
     return reason
+
+
+def _one_line(text: object) -> str:
+    """What somebody wrote goes into logs and records: a line of its own there would be a lie."""
+    return " ".join(str(text or "").split())
 
 
 def _invalid(problem: str, field: str, value: object, way_out: str) -> errors.InvalidInput:
