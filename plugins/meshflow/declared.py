@@ -5,12 +5,13 @@ The whole, and how it is read, is `settings`. The comments here and those in inc
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+
+from meshflow.words import PushPolicy
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
 """A name that Kubernetes accepts."""
@@ -38,15 +39,6 @@ class Model(BaseModel):
     """Frozen, and strict about names: an unknown field is a typo."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class PushPolicy(StrEnum):
-    """What happens to a push that meets a running rollout of the same service."""
-
-    QUEUE = "queue"  # it waits its turn
-    SUPERSEDE = "supersede"  # it replaces the running one, unless that is being promoted
-    COALESCE = "coalesce"  # only the latest of those that wait is rolled out
-    REJECT = "reject"  # it is refused
 
 
 class Cluster(Model):

@@ -16,7 +16,6 @@ import pytest
 from pydantic import BaseModel
 
 from meshflow import errors, settings
-from meshflow.declared import PushPolicy
 from meshflow.engine import gates as engine_gates
 from meshflow.gates import flagger, gateway, injection, istio, kiali, model, mtls, observability, rollout
 from meshflow.health.model import Status
@@ -25,6 +24,7 @@ from meshflow.plan.model import Action
 from meshflow.release import push
 from meshflow.release.outcome import Outcome
 from meshflow.web.arrivals import Result
+from meshflow.words import PushPolicy
 from sandbox import cli
 from tests.conftest import ROOT
 from tests.docs import documents

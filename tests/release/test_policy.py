@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from meshflow.declared import PushPolicy
 from meshflow.release import outcome, policy, quarantine
 from meshflow.release.outcome import Outcome
 from meshflow.release.policy import Action, Running, Waiting, meet
+from meshflow.words import PushPolicy
 
 RUNNING = Running("run-1", "sha256:1", "Progressing")
 QUEUE = [Waiting("run-2", "sha256:2"), Waiting("run-3", "sha256:3")]

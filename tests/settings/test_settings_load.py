@@ -11,6 +11,7 @@ import pytest
 
 from meshflow import declared, settings
 from meshflow.errors import InvalidInput
+from meshflow.words import PushPolicy
 
 MINIMAL = """\
 istio: {version: 1.30.3}
@@ -47,7 +48,7 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
     mesh = mesh_of(tmp_path)
     assert mesh.clusters["default"].connection == "kubernetes_default"
     assert mesh.phase("istio").prune_budget == 0.25
-    assert mesh.services.policy is declared.PushPolicy.QUEUE
+    assert mesh.services.policy is PushPolicy.QUEUE
     assert mesh.manifests == tmp_path / "include" / "manifests"
     assert mesh.charts.lock == tmp_path / "include" / "charts.lock"
 
@@ -140,7 +141,7 @@ def test_a_service_is_a_folder_with_its_overrides(tmp_path: Path) -> None:
     mesh = mesh_of(tmp_path, MINIMAL + "services: {overrides: {frontend: {policy: reject}}}\n")
     (mesh.manifests / "services" / "frontend").mkdir(parents=True)
     service = mesh.service("frontend")
-    assert (service.namespace, service.policy, service.timeout) == ("weather", declared.PushPolicy.REJECT, 3600.0)
+    assert (service.namespace, service.policy, service.timeout) == ("weather", PushPolicy.REJECT, 3600.0)
     with pytest.raises(InvalidInput, match=r"no such service; did you mean 'frontend'\?.*frontends"):
         mesh.service("frontends")
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from meshflow.declared import PushPolicy
+from meshflow.words import PushPolicy
 
 UNTOUCHABLE = frozenset({"Promoting", "Finalising"})
 

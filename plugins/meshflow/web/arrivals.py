@@ -13,12 +13,12 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 from meshflow import errors
-from meshflow.declared import PushPolicy
 from meshflow.release import policy
 from meshflow.release.policy import Action, Running, Waiting
 from meshflow.release.push import Push
 from meshflow.release.request import run_id
 from meshflow.web.watching import Watcher
+from meshflow.words import PushPolicy
 
 
 class Result(StrEnum):

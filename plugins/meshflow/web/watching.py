@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from meshflow import errors, settings
-from meshflow.declared import PushPolicy
 from meshflow.release.push import Push
 from meshflow.release.request import split_image
+from meshflow.words import PushPolicy
 
 log = logging.getLogger(__name__)
 
