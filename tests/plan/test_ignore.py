@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from meshflow.objects.reference import Reference
 from meshflow.plan import ignore, paths, prepare
-from meshflow.plan.ignore import Context
+from meshflow.plan.ignore import Context, When
 from tests.plan import api_server, examples
 
 Obj = dict[str, Any]
@@ -107,3 +108,13 @@ def test_what_is_left_is_taken_out_of_what_is_sent() -> None:
     assert "image" not in main
     assert side["image"] == "side:1"
     assert examples.deployment()["spec"]["replicas"] == 2
+
+
+@pytest.mark.parametrize("spec", [None, {}, {"scaleTargetRef": None}, {"targetRef": None, "service": None}])
+@pytest.mark.parametrize(
+    ("version", "kind"), [("autoscaling/v2", "HorizontalPodAutoscaler"), ("flagger.app/v1beta1", "Canary")]
+)
+def test_an_empty_field_of_one_object_ends_no_plan(version: str, kind: str, spec: Obj | None) -> None:
+    """It is for the server to refuse, as an entry of the plan."""
+    obj = {"apiVersion": version, "kind": kind, "metadata": {"name": "a", "namespace": "b"}, "spec": spec}
+    assert not ignore.Context.of([obj]).holds(When.HPA_TARGET, Reference("apps", "Deployment", "b", "web"))

@@ -118,14 +118,14 @@ class Context:
         scaled, targets, services = set(), set(), set()
         for obj in objects:
             reference = Reference.of(obj)
-            spec = obj.get("spec", {})
+            spec = obj.get("spec") or {}
             if (reference.group, reference.kind) == ("autoscaling", "HorizontalPodAutoscaler"):
-                target = spec.get("scaleTargetRef", {})
+                target = spec.get("scaleTargetRef") or {}
                 scaled.add((reference.namespace, target.get("kind", ""), target.get("name", "")))
             elif (reference.group, reference.kind) == ("flagger.app", "Canary"):
-                target = spec.get("targetRef", {})
+                target = spec.get("targetRef") or {}
                 targets.add((reference.namespace, target.get("kind", ""), target.get("name", "")))
-                name = spec.get("service", {}).get("name") or target.get("name", "")
+                name = (spec.get("service") or {}).get("name") or target.get("name", "")
                 services |= {(reference.namespace, name), (reference.namespace, target.get("name", ""))}
         return cls(frozenset(scaled), frozenset(targets), frozenset(services))
 

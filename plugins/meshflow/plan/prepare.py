@@ -29,7 +29,7 @@ def prepared(obj: Obj) -> Obj:
     copy.pop("status", None)
     for name in _SERVERS_METADATA:
         copy.get("metadata", {}).pop(name, None)
-    if copy.get("kind") == "Secret" and "stringData" in copy:
+    if copy.get("kind") == "Secret" and isinstance(copy.get("stringData"), dict):
         plain = {name: base64.b64encode(str(value).encode()).decode() for name, value in copy.pop("stringData").items()}
         copy["data"] = {**copy.get("data", {}), **plain}
     return copy
