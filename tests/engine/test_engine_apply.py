@@ -310,3 +310,35 @@ async def test_one_refused_write_does_not_hide_the_others_of_its_rank(kube: Kube
     live = await kube.get(desired[1].reference)
     assert live is not None
     assert live["data"] == {"x": "2"}
+
+
+def policy(namespace: str, **peer: Obj) -> Obj:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "in", "namespace": namespace},
+        "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"from": [peer]}]},
+    }
+
+
+def tolerating(namespace: str, **more: object) -> Obj:
+    obj = deployment(namespace)
+    toleration = {"key": "broken", "operator": "Exists", "effect": "NoExecute", **more}
+    obj["spec"]["template"]["spec"]["tolerations"] = [toleration]
+    return obj
+
+
+async def test_an_empty_selector_that_opens_a_policy_to_all_namespaces_is_a_change(kube: Kube, namespace: str) -> None:
+    """An empty value is not always none: the server keeps this one, inside a list that it does not look into."""
+    peer: Obj = {"podSelector": {"matchLabels": {"app": "web"}}}
+    await plan_and_apply(kube, declared(policy(namespace, **peer)), namespace)
+    opened = declared(policy(namespace, **peer, namespaceSelector={}))
+    assert actions(await plan_and_apply(kube, opened, namespace)) == {"NetworkPolicy/in": "configure"}
+    assert not (await planner.plan(kube, opened, SetRules(namespace))).changed
+
+
+async def test_a_zero_that_is_not_the_default_is_a_change(kube: Kube, namespace: str) -> None:
+    """Without tolerationSeconds a pod stays for ever, with 0 it goes at once."""
+    await plan_and_apply(kube, declared(tolerating(namespace)), namespace)
+    leaving = declared(tolerating(namespace, tolerationSeconds=0))
+    assert actions(await plan_and_apply(kube, leaving, namespace)) == {"Deployment/web": "configure"}

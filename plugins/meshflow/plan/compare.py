@@ -116,13 +116,15 @@ class _Comparison(NamedTuple):
         return path[-1] in _QUANTITY_FIELDS or path[-2] in _QUANTITY_MAPS
 
     def _same_item(self, declared: dict[str, Any], live: dict[str, Any], name: str, path: Path) -> bool:
-        """One field inside an atomic value, where defaults and left out empty values hide from managedFields."""
+        """One field inside an atomic value, where defaults hide from managedFields.
+
+        One that the server does not have is a suspicion, however empty: it leaves out some empty values and keeps
+        others, and `namespaceSelector: {}` or `tolerationSeconds: 0` mean much.
+        """
         if name not in declared:
             holder = next((step for step in reversed(path) if isinstance(step, str)), "")
             return self.builtin and _DEFAULTS.get(holder, {}).get(name) == live[name]
-        if name not in live and not self.builtin:
-            return False
-        return self._same(declared[name], live.get(name), (*path, name))
+        return name in live and self._same(declared[name], live[name], (*path, name))
 
 
 def _step(item: Any, names: tuple[str, ...] | None, owned: Fields) -> Keyed | Valued | None:
