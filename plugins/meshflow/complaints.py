@@ -12,6 +12,24 @@ from meshflow.errors import InvalidInput
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+_WORDS = {
+    "dict_type": "must be a map",
+    "model_type": "must be a map",
+    "tuple_type": "must be a list",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "path_type": "must be a path",
+    "too_short": "must not be empty",
+}
+"""Sentences for the kinds of problems that pydantic finds; for the others its own will do."""
 
 
 def suggestion(word: str, known: Iterable[Any]) -> str:
@@ -25,18 +43,25 @@ def readable(error: ValidationError, document: positions.Document, *, fields: It
     problems = error.errors(include_url=False)
     first = problems[0]
     path = _path_in(document.value, first["loc"])
-    problem = first["msg"].removeprefix("Value error, ")
+    problem = sentence(first)
     if first["type"] == "extra_forbidden":
         problem = f"unknown field{suggestion(str(first['loc'][-1]), fields)}"
         path = (*path, str(first["loc"][-1])) if path[-1:] != (first["loc"][-1],) else path
     elif first["type"] == "missing":
         problem = f"the field {first['loc'][-1]!r} is missing"
-    value = _shown(first["input"])
+    value = shown(first["input"])
     more = f"{len(problems) - 1} more problem(s) follow in this file" if len(problems) > 1 else None
     return document.error(problem, path, value=value, way_out=more)
 
 
-def _shown(value: Any) -> object:
+def sentence(problem: ErrorDetails) -> str:
+    """What pydantic found, in our words."""
+    found = _WORDS.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+    in_quotes = problem["type"] == "string_type" and isinstance(problem["input"], int | float)
+    return f"{found}: write it in quotes" if in_quotes else found
+
+
+def shown(value: Any) -> object:
     """A scalar as it may be printed: without the credentials of an address."""
     if isinstance(value, str):
         return re.sub(r"//[^/@\s]*@", "//…@", value)

@@ -5,6 +5,7 @@ The whole, and how it is read, is `settings`. The comments here and those in inc
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -13,26 +14,51 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Dis
 
 from meshflow.words import PushPolicy
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
+
+def _like(pattern: str, meaning: str) -> AfterValidator:
+    """A text of this form; `meaning` is what people are told who wrote another."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"must be {meaning}")
+        return text
+
+    return AfterValidator(check)
+
+
+Name = Annotated[str, _like(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", "a name of small letters, digits, '-' and '.'")]
 """A name that Kubernetes accepts."""
 
 
-def address(url: str) -> str:
-    """The URL, once it is sure that it leads to a host by HTTP or is one of a registry. Raises ValueError."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https", "oci") or not parts.hostname or parts.port == 0:
-        raise ValueError("not an address")
-    return url
+def url(text: str) -> str:
+    """The address of a server. Raises ValueError, in a sentence, for anything else."""
+    try:
+        parts = urlsplit(text)
+        legal = parts.scheme in ("http", "https", "oci") and parts.hostname and parts.port != 0
+    except ValueError:
+        legal = False
+    if not legal or re.search(r"\s", text):
+        raise ValueError("must be an address that begins with https://, http:// or oci://")
+    return text
 
 
-Url = Annotated[str, Field(pattern=r"^(https?|oci)://[^\s@]+$"), AfterValidator(address)]
+def _anonymous(text: str) -> str:
+    if "@" in text:
+        raise ValueError("must be an address without user and password: those belong in a connection or a Secret")
+    return text
+
+
+Url = Annotated[str, AfterValidator(_anonymous), AfterValidator(url)]
 """An address without credentials: those belong in an Airflow connection."""
 
-Host = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?$")]
+Host = Annotated[str, _like(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?", "a host, or host:port, and nothing more")]
 """A host, with its port where its address has one."""
 
-ConnectionId = Annotated[str, Field(pattern=r"^[\w.-]+$")]
+ConnectionId = Annotated[str, _like(r"[\w.-]+", "the id of an Airflow connection")]
 """An Airflow connection."""
+
+Schedule = Annotated[str, _like(r"@[a-z]+|\S+( +\S+){4,5}", "a cron expression of five fields, or a preset as @hourly")]
+"""When something runs by itself."""
 
 
 class Model(BaseModel):
@@ -50,7 +76,7 @@ class Cluster(Model):
 class Istio(Model):
     """The control plane."""
 
-    version: str = Field(pattern=r"^\d+\.\d+\.\d+")
+    version: Annotated[str, _like(r"\d+\.\d+\.\d+\S*", "a whole version, as 1.30.3")]
     revision: Name | None = None  # None installs the default revision
     cni: bool = False  # True: the CNI node agent instead of privileged init containers
 
@@ -86,7 +112,7 @@ def _paths(value: Any) -> Any:
 class ChartSource(Model):
     """A pinned Helm chart."""
 
-    chart: str = Field(pattern=r"^[a-z0-9][-a-z0-9]*/[a-z0-9][-a-z0-9]*$")  # repository/name
+    chart: Annotated[str, _like(r"[a-z0-9][-a-z0-9]*/[a-z0-9][-a-z0-9]*", "REPOSITORY/NAME")]
     version: str | None = None  # None: the version of Istio, for charts of its repository
     release: Name  # the release name that templates see
     namespace: Name
@@ -228,4 +254,4 @@ class Endpoint(Model):
 class Drift(Model):
     """The scheduled comparison."""
 
-    schedule: str | None = "@hourly"  # cron or preset; None: only by hand
+    schedule: Schedule | None = "@hourly"  # cron or preset; None: only by hand

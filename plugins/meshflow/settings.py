@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError, field_validator, model_validator
 
 from meshflow import complaints, positions
 from meshflow.declared import (
@@ -51,10 +51,10 @@ PHASES = ("istio", "injection", "gateway", "mtls", "observability", "flagger")
 class Mesh(Model):
     """All of include/mesh.yaml."""
 
-    clusters: dict[Name, Cluster] = {"default": Cluster()}
+    clusters: dict[Name, Cluster] = Field({"default": Cluster()}, min_length=1)
     istio: Istio
     charts: Charts
-    registries: dict[str, Url] = {}  # image registry host → address asked instead
+    registries: dict[Host, Url] = {}  # image registry host → address asked instead
     registry_mirror: Url | None = None  # asked instead of every registry
     logins: dict[Host, ConnectionId] = {}  # host of a registry or chart repository → connection with login and password
     phases: dict[str, Phase]
@@ -192,12 +192,21 @@ def _with_environment(value: dict[str, Any], file: Path, environ: Mapping[str, s
             file.parent / str(charts.get("lock", "charts.lock"))
         )
         charts["cache"] = str(_cache(charts.get("cache"), file, environ))
-        if mirror := environ.get("MESHFLOW_CHART_MIRROR"):
+        if mirror := _mirror(environ, "MESHFLOW_CHART_MIRROR"):
             charts["mirror"] = mirror
         data["charts"] = charts
-    if mirror := environ.get("MESHFLOW_REGISTRY_MIRROR"):
+    if mirror := _mirror(environ, "MESHFLOW_REGISTRY_MIRROR"):
         data["registry_mirror"] = mirror
     return data
+
+
+def _mirror(environ: Mapping[str, str], name: str) -> str | None:
+    mirror = environ.get(name)
+    try:
+        return TypeAdapter(Url).validate_python(mirror) if mirror else None
+    except ValidationError as error:
+        problem = complaints.sentence(error.errors(include_url=False)[0])
+        raise InvalidInput(problem, where="environment", field=name, value=complaints.shown(mirror)) from None
 
 
 def _cache(declared: Any, file: Path, environ: Mapping[str, str]) -> Path:

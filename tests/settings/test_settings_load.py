@@ -104,6 +104,39 @@ def test_an_address_that_leads_nowhere_is_refused(tmp_path: Path, url: str) -> N
         mesh_of(tmp_path, f"{MINIMAL}registry_mirror: '{url}'\n")
 
 
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ("logins: {'https://ghcr.io': x}", "logins[https://ghcr.io]: must be a host, or host:port, and nothing more"),
+        ("logins: {ghcr.io/team: x}", "must be a host, or host:port, and nothing more"),
+        ("logins: {ghcr.io: {user: a, password: s3cret}}", "logins[ghcr.io]: must be a text"),
+        ("logins: {ghcr.io: 1}", "logins[ghcr.io]: must be a text: write it in quotes (got 1)"),
+        ("logins: [a]", "logins: must be a map"),
+        ("registries: {'https://ghcr.io': 'https://x'}", "registries[https://ghcr.io]: must be a host"),
+        ("registry_mirror: 'https://u:s3cret@x'", "without user and password: those belong in"),
+        ("clusters: {}", "clusters: must not be empty"),
+        ("clusters: {a: {connection: a b}}", "clusters.a.connection: must be the id of an Airflow connection"),
+        ("drift: {schedule: every hour}", "schedule: must be a cron expression of five fields, or a preset as @hourly"),
+        ("injection: {batch: two}", "injection.batch: must be a whole number (got 'two')"),
+        ("services: {timeout: 1h}", "services.timeout: must be a number (got '1h')"),
+    ],
+)
+def test_what_has_the_wrong_form_is_told_in_words(tmp_path: Path, written: str, sentence: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        mesh_of(tmp_path, f"{MINIMAL}{written}\n")
+    assert sentence in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["MESHFLOW_CHART_MIRROR", "MESHFLOW_REGISTRY_MIRROR"])
+def test_a_wrong_variable_of_the_environment_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "mesh.yaml").write_text(MINIMAL)
+    for value, problem in (("example.com", "must be an address that"), ("https://u:s3cret@x", "without user and")):
+        with pytest.raises(InvalidInput, match=rf"^environment: {name}: .*{problem}") as refused:
+            settings.load(tmp_path / "mesh.yaml", environ={name: value})
+        assert "s3cret" not in str(refused.value)
+
+
 def test_an_unknown_phase_is_refused_with_the_nearest_one(tmp_path: Path) -> None:
     assert "did you mean 'istio'?" in refusal(tmp_path, MINIMAL.replace("phases:\n  istio:", "phases:\n  isto:"))
     with pytest.raises(InvalidInput, match=r"no such phase; did you mean 'istio'\?"):

@@ -221,7 +221,7 @@ def _archive_url(entry: dict[str, Any], base: str, pin: Pin) -> str:
     if not (isinstance(urls, list) and urls):
         raise NotFound(f"the index of {web.bare(base)} names no address for {pin}")
     try:
-        return declared.address(urljoin(f"{base}/", str(urls[0])))
+        return declared.url(urljoin(f"{base}/", str(urls[0])))
     except ValueError as error:
         raise Rejected(f"the index of {web.bare(base)} names an address for {pin} that is none", status=502) from error
 
