@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,7 +29,18 @@ spec:
   selector: {app: frontend}
   ports: [{port: 80}]
 """
-pytestmark = pytest.mark.skipif(not shutil.which("kubectl"), reason="no kubectl on the PATH")
+
+
+def minor_version() -> int:
+    """Of kubectl, 0 without one."""
+    if not shutil.which("kubectl"):
+        return 0
+    asked = ["kubectl", "version", "--client", "-o", "json"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return int(re.sub(r"\D", "", json.loads(found.stdout)["clientVersion"]["minor"])) if found.returncode == 0 else 0
+
+
+pytestmark = pytest.mark.skipif(minor_version() < 28, reason="no kubectl from 1.28 on the PATH")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 from meshflow import errors
 from meshflow.objects.reference import Reference
 from meshflow.triggers.cluster import hub_of, wakeups
-from meshflow.triggers.health import HealthTrigger, raise_unless_healthy
+from meshflow.triggers.health import HealthTrigger, raise_unless_healthy, unhealthy
 from sandbox.cluster import Cluster
 from tests.triggers.conftest import START, Clock, Triggerer, until
 
@@ -83,6 +83,7 @@ async def test_a_deadline_ends_in_a_sentence_that_names_what_was_missing(
     with pytest.raises(errors.WaitExpired, match=r"istio, stage 1 did not become healthy in time.*ConfigMap/shop/b"):
         raise_unless_healthy(event, what="istio, stage 1")
     assert not any("shop/a" in line for line in event["waiting"])
+    assert unhealthy(event) == [reference("b")]
 
 
 async def test_a_wait_that_begins_after_its_deadline_still_gets_a_look(
