@@ -98,7 +98,10 @@ def test_the_way_back_to_permissive_is_written_in_our_name(cluster: Sandbox, che
 
 def test_the_sandbox_alone_is_a_cluster_for_kubectl(checkout: Path) -> None:
     """docs/first-run.md, the part without Airflow."""
-    assert "Ready" in typed(block("docs/first-run.md", "sandbox up --detach"), checkout)
+    try:
+        assert "Ready" in typed(block("docs/first-run.md", "sandbox up --detach"), checkout)
+    finally:
+        typed(".venv/bin/python -m sandbox down || true", checkout)
 
 
 def test_the_verbs_to_play_with_are_taken(checkout: Path) -> None:
