@@ -364,8 +364,8 @@ def test_a_release_and_a_decision_survive_json():
 
 def test_what_was_there_before_the_write_is_taken_from_the_canary():
     cd = a_canary("Succeeded", lastAppliedSpec="h1", lastPromotedSpec="h1")
-    assert observation.before(cd) == {"condition_before": f"Succeeded@{stamp(LATER)}"}
-    assert observation.before(None) == {"condition_before": ""}
+    assert observation.before(cd) == {"condition_before": f"Succeeded@{stamp(LATER)}", "applied_before": "h1"}
+    assert observation.before(None) == {"condition_before": "", "applied_before": ""}
 
 
 def test_waiting_verbs_are_no_outcomes():

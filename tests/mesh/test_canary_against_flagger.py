@@ -14,6 +14,7 @@ import pytest
 from meshflow.mesh import canary, observation, timeline
 from meshflow.mesh.canary import Decision, Release, RolloutObservation
 from meshflow.mesh.timeline import StepKind
+from meshflow.mesh.witness import Witness
 from meshflow.release.outcome import Outcome
 from tests.sandbox.standins.flagger.world import World, container, hook
 
@@ -24,16 +25,21 @@ WORKING = {"Progressing", "Waiting", "WaitingPromotion", "Promoting", "Finalisin
 
 
 class Follower:
-    """A release of `web`, followed as the trigger does it: look, decide, merge the timeline."""
+    """A release of `web`, followed as the trigger does it: look, decide, keep the timeline."""
 
     def __init__(self, world: World, release: Release) -> None:
         self.world, self.release = world, release
         self.timeline: tuple[timeline.Step, ...] = ()
         self.decisions: list[Decision] = []
+        self.witness = Witness()
 
     def look(self) -> Decision:
-        found = canary.decide(self._seen(), release=self.release, now=self.world.clock.now())
-        self.timeline = timeline.merge(self.timeline, found.timeline)
+        seen, now = self._seen(), self.world.clock.now()
+        self.witness.look(seen, release=self.release, now=now)
+        sights = self.witness.sights
+        told = [step for step in self.timeline if step not in {sight.step for sight in sights}]
+        found = canary.decide(seen, release=self.release, now=now, known=told, sights=sights)
+        self.timeline = found.timeline
         self.decisions.append(found)
         return found
 
@@ -95,8 +101,23 @@ async def world() -> AsyncIterator[World]:
         {"stepWeight": 5, "maxWeight": 60},
         {"iterations": 3},
         {"iterations": 3, "match": [{"headers": {"x": {"exact": "1"}}}]},
+        {"sessionAffinity": {"cookieName": "flagger"}},
+        {"mirror": True},
+        {"iterations": 3, "mirror": True},
+        {"stepWeights": [1, 10, 80], "maxWeight": None, "stepWeight": None},
+        {"stepWeightPromotion": 20},
     ],
-    ids=["canary", "canary of many steps", "blue/green", "a/b"],
+    ids=[
+        "canary",
+        "canary of many steps",
+        "blue/green",
+        "a/b",
+        "session affinity",
+        "mirrored",
+        "mirrored blue/green",
+        "uneven steps",
+        "promoted in steps",
+    ],
 )
 async def test_a_good_release_succeeds_when_and_only_when_the_primary_serves_it(world, analysis):
     await world.install(**analysis)
@@ -129,6 +150,54 @@ async def test_a_bad_release_is_rolled_back_with_the_number_that_failed(world):
     assert world.weights == (100, 0)
 
 
+async def silence(world: World) -> None:
+    """So much is said about the Canary that further events of both types are lost."""
+    found = await world.flagger.world.canary("weather", "web")
+    for number in range(60):
+        await world.flagger.say(found, "chatter", warning=bool(number % 2))
+
+
+async def test_what_no_event_tells_is_on_the_timeline_all_the_same(world):
+    await world.install()
+    await silence(world)
+    follower = await release(world)
+    assert (await follower.follow()).outcome is Outcome.SUCCEEDED
+    told = [(step.kind, step.value) for step in follower.timeline if step.message != "chatter"]
+    weights = [(StepKind.WEIGHT, weight) for weight in (20, 40, 60)]
+    assert told == [(StepKind.DETECTED, None), *weights]
+
+
+async def test_a_bad_release_whose_events_are_lost_still_says_how_many_checks_failed(world):
+    await world.install()
+    await silence(world)
+    follower = await release(world)
+    world.success = 50.0
+    found = await follower.follow()
+    assert found.outcome is Outcome.ROLLED_BACK
+    assert "because 2 of 2 checks failed, and the event that says why was lost (2 failed checks)" in found.message
+
+
+async def test_nothing_is_told_twice(world):
+    """What an event tells shows in the objects too."""
+    await world.install()
+    follower = await release(world)
+    world.success = 50.0
+    await follower.follow()
+    kinds = [step.kind for step in follower.timeline]
+    assert [kinds.count(kind) for kind in (StepKind.DETECTED, StepKind.WEIGHT, StepKind.FAILED_CHECK)] == [1, 1, 2]
+    assert "was lost" not in follower.decisions[-1].message
+
+
+async def test_a_release_that_replaced_an_analysis_ends_though_no_event_says_that_it_was_seen(world):
+    await world.install()
+    await release(world)
+    await world.tick(3)
+    await silence(world)
+    second = await release(world, OTHER, release_id="r2")
+    world.success = 50.0
+    assert (await second.follow()).outcome is Outcome.ROLLED_BACK
+
+
 async def test_a_slow_release_is_rolled_back_with_its_milliseconds(world):
     await world.install()
     follower = await release(world)
@@ -153,6 +222,46 @@ async def test_pods_that_never_get_ready_are_rolled_back(world):
     found = await (await release(world)).follow()
     assert found.outcome is Outcome.ROLLED_BACK
     assert "not ready" in found.message
+
+
+async def spec(world: World, **changes: Any) -> None:
+    """Change the Canary's spec, as a person does."""
+    await world.client.patch("flagger.app/v1beta1", "Canary", "web", "weather", {"spec": changes})
+
+
+async def test_a_promotion_that_nobody_analyses_waits_for_the_primary(world):
+    """With skipAnalysis Flagger says Succeeded as soon as the template is copied."""
+    await world.install()
+    await spec(world, skipAnalysis=True)
+    world.client.stuck.add("web-primary")
+    follower = await release(world)
+    waiting = await follower.follow(4)
+    assert world.status["phase"] == "Succeeded"
+    assert waiting.outcome is None
+    assert "do not serve yet" in waiting.message
+    world.client.stuck.clear()
+    await world.client.patch("apps/v1", "Deployment", "web-primary", "weather", {"metadata": {"labels": {"a": "b"}}})
+    found = await follower.follow()
+    assert found.outcome is Outcome.SUCCEEDED
+    assert "skips the analysis" in found.message
+
+
+async def test_a_canary_that_is_suspended_in_the_middle_ends_wedged(world):
+    await world.install()
+    follower = await release(world)
+    await world.tick(3)
+    await spec(world, suspend=True, progressDeadlineSeconds=60)
+    found = await follower.follow()
+    assert found.outcome is Outcome.WEDGED
+    assert "being analysed" in found.message
+
+
+async def test_an_image_that_a_person_sets_meanwhile_supersedes_mine(world):
+    await world.install()
+    follower = await release(world)
+    await world.tick(3)
+    await world.push("ghcr.io/weather/web:hotfix")
+    assert (await follower.follow()).outcome is Outcome.SUPERSEDED
 
 
 async def test_a_rollback_by_a_person_blames_no_check(world):

@@ -153,6 +153,22 @@ def test_a_repeated_failure_counts_as_often_as_it_happened_however_it_was_seen()
     assert [step.check for step in timeline.failed_checks(steps)] == ["request-success-rate", "request-duration"]
 
 
+def test_what_was_said_in_earlier_releases_does_not_count():
+    since = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
+    said = "Halt advancement no values found for metric: errors"
+    earlier = {"firstTimestamp": "2026-11-23T09:30:00Z"}
+    seen = [event(said, count=4) | earlier, event(said, at="2026-11-23T10:00:10Z", count=5) | earlier]
+    steps = timeline.merge(timeline.steps(seen[:1], since=since), timeline.steps(seen[1:], since=since))
+    assert [step.count for step in steps] == [1, 1]
+    assert timeline.failures(steps) == 2
+
+
+def test_flagger_itself_says_best_how_many_checks_failed():
+    said = event("Halt advancement no values found for metric: errors")
+    gave_up = event("Rolling back web.weather failed checks threshold reached 3", at="2026-11-23T10:00:30Z")
+    assert timeline.failures(timeline.steps([said, gave_up])) == 3
+
+
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [("500ms", 500), ("1.5s", 1500), ("1m2.5s", 62500), ("2h", 7_200_000), ("250µs", 0.25), ("0s", 0)],

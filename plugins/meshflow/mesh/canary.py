@@ -46,10 +46,11 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from meshflow.mesh import observation as seen
-from meshflow.mesh import timeline
+from meshflow.mesh import timeline, witness
 from meshflow.mesh.observation import Facts, Release, RolloutObservation, State, Whose, before, names
 from meshflow.mesh.timeline import Step
 from meshflow.mesh.weights import Traffic, Weights
+from meshflow.mesh.witness import Sight
 from meshflow.release.outcome import Outcome
 
 __all__ = ["Decision", "Release", "RolloutObservation", "Weights", "before", "decide", "names"]
@@ -210,12 +211,20 @@ class Decision:
         }
 
 
-def decide(observation: RolloutObservation, *, release: Release, now: datetime, known: Iterable[Step] = ()) -> Decision:
+def decide(
+    observation: RolloutObservation,
+    *,
+    release: Release,
+    now: datetime,
+    known: Iterable[Step] = (),
+    sights: Iterable[Sight] = (),
+) -> Decision:
     """Whether the release is over, and how it ended. Looks at nothing but its arguments; `now` is aware.
 
-    `known` is the timeline of earlier looks: the cluster forgets events.
+    `known` is what events of earlier looks told, since the cluster forgets them; `sights` are what a Witness saw.
     """
-    happened = timeline.merge(known, timeline.steps(observation.events, since=release.started))
+    told = timeline.merge(known, timeline.steps(observation.events, since=release.started))
+    happened = witness.completed(told, sights)
     facts = seen.facts(observation, release=release, happened=happened)
     row = answer(facts)
     decision = Decision(None, "", _phase(observation), seen.split_of(observation, release=release), happened)
@@ -264,8 +273,8 @@ def _blame(happened: tuple[Step, ...]) -> str:
     failed, said = timeline.failed_checks(happened), timeline.last_words(happened)
     if failed and MANUAL not in said:
         last = failed[-1]
-        figures = f" was {last.figures()}" if last.figures() else f": {last.message}"
-        return f", because {last.check or 'a check'}{figures} ({timeline.failures(happened)} failed checks)"
+        figures = f"{last.check or 'a check'} was {last.figures()}" if last.figures() else last.message
+        return f", because {figures} ({timeline.failures(happened)} failed checks)"
     return f", because of: {said}" if said else ""
 
 

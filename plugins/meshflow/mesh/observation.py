@@ -31,8 +31,8 @@ class Release:
 
     `image` is `repository@digest` as written to the target; `release_id` is the pod template's annotation `RELEASE_ID`;
     `started` is when it was written, by the cluster's clock where that is known (managedFields of the write).
-    `generation` is the target's as the write returned it: an older observation is stale. `condition_before` is from the
-    canary before the write (`before`), empty when there was none.
+    `generation` is the target's as the write returned it: an older observation is stale. `condition_before` and
+    `applied_before` (its hash of the template) are from the canary before the write (`before`), empty without one.
     """
 
     service: str
@@ -42,6 +42,7 @@ class Release:
     started: datetime
     generation: int = 0
     condition_before: str = ""
+    applied_before: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "started": self.started.isoformat()}
@@ -121,7 +122,8 @@ def names(canary: Obj) -> Names:
 
 def before(canary: Obj | None) -> dict[str, str]:
     """What a Release remembers of the canary as it is before the write."""
-    return {"condition_before": condition_mark(canary)}
+    applied = ((canary or {}).get("status") or {}).get("lastAppliedSpec") or ""
+    return {"condition_before": condition_mark(canary), "applied_before": applied}
 
 
 def condition_mark(canary: Obj | None) -> str:
@@ -198,7 +200,7 @@ def _noticed(canary: Obj | None, release: Release, happened: Sequence[Step]) -> 
     """Whether Flagger reached a new verdict since the write, and one about this release.
 
     Where the release took the place of an analysis, that one's own failure may come in between: then Flagger has to
-    have said that it saw a new revision.
+    have said, or shown, that it saw a new revision.
     """
     if condition_mark(canary) in ("", release.condition_before):
         return False

@@ -1,19 +1,20 @@
 """Flagger's events read back into a timeline with numbers.
 
-All of Flagger's Kubernetes events carry the reason `Synced`, so what happened is only in the message. Three traps:
+All of Flagger's Kubernetes events carry the reason `Synced`, so what happened is only in the message. The traps:
 
 - the same message twice is one Event whose `count` grows;
-- after ten different messages in ten minutes the client folds all further ones of that type into one Event, whose
+- from the tenth different message in ten minutes on the client folds new ones of that type into one Event, whose
   message starts with `(combined from similar events): ` and is overwritten each time: one snapshot then shows the last
   step only, so whoever follows a rollout must `merge` what it sees over time;
-- events expire after an hour.
+- after 25 events of a type about one Canary all but one in five minutes are lost (see `witness`);
+- an Event goes on counting from one release to the next, and expires after an hour.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -99,6 +100,7 @@ PATTERNS: tuple[tuple[StepKind, str | None, re.Pattern[str]], ...] = tuple(
 )
 """First match wins: kind, name of the check when the message does not hold it, and where the numbers stand."""
 
+_REACHED = re.compile(r"failed checks threshold reached (?P<number>\d+)$")
 _UNITS_MS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4, "h": 3.6e6}
 
 
@@ -143,10 +145,22 @@ class Step:
 
 
 def steps(events: Iterable[Obj], *, since: datetime | None = None) -> tuple[Step, ...]:
-    """The events in order of time. `since` leaves out older ones (whole seconds: events have no finer clock)."""
-    floor = since.replace(microsecond=0) if since else None
-    found = (read(event) for event in events)
-    return merge((), (step for step in found if floor is None or step.time >= floor))
+    """The events in order of time. `since` leaves out older ones (whole seconds: events have no finer clock).
+
+    How often something was said before `since` does not count: an Event that began earlier counts as one.
+    """
+    if since is None:
+        return merge((), map(read, events))
+    floor = since.replace(microsecond=0)
+    found = ((event, read(event)) for event in events)
+    return merge(
+        (),
+        (
+            replace(step, count=1) if (moment(event.get("firstTimestamp")) or floor) < floor else step
+            for event, step in found
+            if step.time >= floor
+        ),
+    )
 
 
 def merge(known: Iterable[Step], found: Iterable[Step]) -> tuple[Step, ...]:
@@ -190,12 +204,18 @@ def last_words(timeline: Iterable[Step]) -> str:
 
 
 def failures(timeline: Iterable[Step]) -> int:
-    """How many checks failed. A repeated message is one Event that grows, so of each only the highest count counts."""
-    counts: dict[str, int] = {}
+    """How many checks failed: as Flagger says where it gives up, else as its events count.
+
+    A repeated message is one Event that grows, so of each the highest count or the number of steps counts.
+    """
+    counts: dict[str, list[int]] = {}
+    said = None
     for step in timeline:
         if step.kind is StepKind.FAILED_CHECK:
-            counts[step.message] = max(step.count, counts.get(step.message, 0))
-    return sum(counts.values())
+            counts.setdefault(step.message, []).append(step.count)
+        elif step.kind is StepKind.ROLLBACK:
+            said = _REACHED.search(step.message) or said
+    return int(said["number"]) if said else sum(max(len(each), *each) for each in counts.values())
 
 
 def milliseconds(duration: str) -> float:

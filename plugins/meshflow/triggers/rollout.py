@@ -10,7 +10,7 @@ from typing import Any, Self
 from airflow.sdk import timezone
 
 from meshflow.clients.watch import EVERY
-from meshflow.mesh import canary, timeline
+from meshflow.mesh import canary, timeline, witness
 from meshflow.objects.reference import Obj, Reference
 from meshflow.release.outcome import Outcome
 from meshflow.triggers.cluster import ClusterTrigger
@@ -30,6 +30,7 @@ class RolloutTrigger(ClusterTrigger):
         self.release = dict(release)
         self.canary_name, self.target, self.routes = canary_name, target, routes
         self._timeline: tuple[timeline.Step, ...] = ()
+        self._witness = witness.Witness()
         self._logged: set[str] = set()
         self._said = ""
 
@@ -92,12 +93,12 @@ class RolloutTrigger(ClusterTrigger):
 
     def _decide(self, seen: Mapping[Reference, Obj | None]) -> canary.Decision:
         watched, routes, target, primary = (seen.get(reference) for reference in self._objects())
-        decision = canary.decide(
-            canary.RolloutObservation(watched, routes, target, primary, self._events(seen)),
-            release=canary.Release.from_json(self.release),
-            now=timezone.utcnow(),
-            known=self._timeline,
-        )
+        observation = canary.RolloutObservation(watched, routes, target, primary, self._events(seen))
+        release, now = canary.Release.from_json(self.release), timezone.utcnow()
+        self._witness.look(observation, release=release, now=now)
+        sights = self._witness.sights
+        told = [step for step in self._timeline if step not in {sight.step for sight in sights}]
+        decision = canary.decide(observation, release=release, now=now, known=told, sights=sights)
         self._timeline = decision.timeline
         return decision
 
@@ -110,8 +111,9 @@ class RolloutTrigger(ClusterTrigger):
         )
 
     def _say(self, decision: canary.Decision) -> None:
+        seen = {sight.step for sight in self._witness.sights}  # the message below has them, until an event tells more
         for step in decision.timeline:
-            if step.key not in self._logged:
+            if step not in seen and step.key not in self._logged:
                 self._logged.add(step.key)
                 self.log.info("%s", step)
         if decision.message != self._said:
