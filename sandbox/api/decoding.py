@@ -7,7 +7,7 @@ wrong type is 400 in a body and 422 in what a patch makes.
 from typing import TYPE_CHECKING, Any
 
 from sandbox.api.calls import Call
-from sandbox.api.errors import ApiError, bad_request, invalid
+from sandbox.api.errors import ApiError, bad_request, invalid, plain_failure
 from sandbox.api.resources import Resource
 from sandbox.schema import decode, defaults
 from sandbox.schema.errors import FieldError, Reason, SchemaError, StrictFailure, WrongType
@@ -34,6 +34,19 @@ def patched(server: "Server", call: Call, resource: Resource, value: Any, *, val
         return _decoded(server, call, resource, value, validation or call.field_validation, ())
     except (WrongType, StrictFailure) as error:
         raise _unfit(resource, value, error) from error
+
+
+def merged(server: "Server", call: Call, resource: Resource, value: Obj) -> Obj:
+    """Return the object that an apply made; 500 when it has a value that its kind cannot read."""
+    try:
+        return _decoded(server, call, resource, _typed(resource, value), "Ignore", ())
+    except WrongType as error:
+        kind, meta = f"{resource.group}/{resource.version}, Kind={resource.kind}", value["metadata"]
+        subject = f"{meta.get('namespace', '')}/{meta.get('name', '')}; {kind}"
+        raise plain_failure(
+            f"failed to convert new object ({subject}) to proper version: "
+            f"unable to convert unstructured object to {kind}: {error.__cause__}"
+        ) from error
 
 
 def _decoded(

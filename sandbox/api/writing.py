@@ -269,7 +269,7 @@ class _Write:
             raise plain_failure(error.message) from error
         except BadPatch as error:
             raise bad_request(error.message) from error
-        return decoding.patched(self.server, self.call, resource, found, validation="Ignore")
+        return decoding.merged(self.server, self.call, resource, found)
 
     async def mutated(self, obj: Obj, old: Obj | None) -> Obj:
         """Return the object as mutating webhooks leave it; the same one when they change nothing."""

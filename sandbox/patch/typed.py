@@ -56,20 +56,27 @@ def step(node: Node, item: Any) -> str:
     if node.list_type == "set":
         return "v:" + compact(item)
     if not isinstance(item, dict):
-        raise KeyMissing("associative list with keys may not have non-map elements")
+        what = "a null element" if item is None else "non-map elements"
+        raise KeyMissing(f"associative list with keys may not have {what}")
     keys: list[str] = []
     for name in sorted(node.keys):
         value = item.get(name)
         if value is None:
-            field = node.items.field(name)
-            if field is None or field.default is MISSING:
-                raise KeyMissing(
-                    f'associative list with keys has an element that omits key field "{name}" '
-                    "(and doesn't have default value)"
-                )
-            value = field.default
+            value = _default(node.items, name)
         keys.append(f"{compact(name)}:{compact(value)}")
     return "k:{" + ",".join(keys) + "}"
+
+
+def _default(items: Node, name: str) -> Any:
+    """What a missing key counts as; in a built-in kind that is at least the zero value. Raises KeyMissing."""
+    field = items.field(name)
+    if field is not None and field.default is not MISSING:
+        return field.default
+    if field is not None and not field.custom:
+        return 0 if field.shape is Shape.INTEGER else ""
+    raise KeyMissing(
+        f'associative list with keys has an element that omits key field "{name}" (and doesn\'t have default value)'
+    )
 
 
 def steps(node: Node, items: Any) -> list[tuple[str, Any]]:

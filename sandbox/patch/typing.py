@@ -50,7 +50,7 @@ def _check(node: Node, value: Any, path: str, problems: list[str]) -> None:
     elif shape in NUMERIC and (isinstance(value, bool) or not isinstance(value, (int, float))):
         problems.append(f"{path}: expected numeric (int or float), got {_go_type(value)}")
     elif shape is Shape.BOOLEAN and not isinstance(value, bool):
-        problems.append(f"{path}: expected boolean, got {go(value)}")
+        problems.append(f"{path}: expected boolean, got &{{{_plain(value)}}}")
     elif shape in (Shape.QUANTITY, Shape.INT_OR_STRING) and isinstance(value, (dict, list)):
         problems.append(f"{path}: expected scalar, got {go(value)}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from meshflow import errors
@@ -121,12 +123,21 @@ async def test_a_create_that_was_turned_away_is_repeated(fake: tuple[FakeApi, Ku
     assert await kube.create(POD_OBJ) == POD_OBJ
 
 
-async def test_an_apply_of_an_object_that_does_not_fit_the_schema_is_not_repeated(fake: tuple[FakeApi, Kube]) -> None:
+@pytest.mark.parametrize(
+    "message",
+    [
+        "failed to create typed patch object (shop/web; /v1, Kind=Pod): .spec.foo: field not declared in schema",
+        "failed to convert new object (shop/web; /v1, Kind=Pod) to proper version: unable to convert "
+        "unstructured object to /v1, Kind=Pod: quantities must match the regular expression",
+    ],
+)
+async def test_an_apply_of_an_object_that_does_not_fit_the_schema_is_not_repeated(
+    fake: tuple[FakeApi, Kube], message: str
+) -> None:
     """The server calls it an internal error; it is ours."""
     api, kube = fake
-    message = "failed to create typed patch object (shop/web; /v1, Kind=Pod): .spec.foo: field not declared in schema"
     api.on("PATCH", POD_PATH, status(500, "", message))
-    with pytest.raises(errors.Rejected, match=r"\.spec\.foo: field not declared in schema\. Correct the object"):
+    with pytest.raises(errors.Rejected, match=rf"{re.escape(message)}\. Correct the object"):
         await kube.apply(POD_OBJ, manager="meshflow")
     assert kube.requests["apply"] == 1
 

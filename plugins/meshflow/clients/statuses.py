@@ -56,6 +56,7 @@ _LOST_RACE = "the object has been modified; please apply your changes to the lat
 _BAD_OBJECT = (
     # The server answers 500 to an apply whose object does not fit the schema: our fault, not its trouble.
     "failed to create typed patch object",
+    "failed to convert new object",
     "field not declared in schema",
     "failed to create manager for existing fields",
 )

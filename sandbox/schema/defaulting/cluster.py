@@ -16,8 +16,6 @@ WEBHOOK: dict[str, Any] = {
     "timeoutSeconds": 10,
 }
 CONSTANTS: dict[str, dict[str, Any]] = {
-    "Role": {"rules": None},
-    "ClusterRole": {"rules": None},
     "ValidatingWebhook": WEBHOOK,
     "MutatingWebhook": {**WEBHOOK, "reinvocationPolicy": "Never"},
     "RuleWithOperations": {"scope": "*"},
@@ -38,6 +36,11 @@ def _name_label(namespace: Obj) -> None:
     meta = namespace.setdefault("metadata", {})
     if meta.get("name"):
         meta["labels"] = {**meta.get("labels", {}), NAME_LABEL: meta["name"]}
+
+
+def _role(role: Obj) -> None:
+    """No rules are null, sent or not."""
+    role["rules"] = role.get("rules") or None
 
 
 def _role_binding(binding: Obj) -> None:
@@ -66,6 +69,8 @@ def _limits(item: Obj) -> None:
 
 
 RULES = {
+    "Role": _role,
+    "ClusterRole": _role,
     "LimitRangeItem": _limits,
     "Namespace": _name_label,
     "RoleBinding": _role_binding,

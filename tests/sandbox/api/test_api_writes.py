@@ -32,6 +32,21 @@ async def test_a_write_that_changes_nothing_is_not_counted(api: Any) -> None:
     assert (first - writes, api.server.store.writes - first) == (1, 0)
 
 
+async def test_an_applied_value_that_cannot_be_read_is_an_internal_error(api: Any) -> None:
+    """So the real server calls it."""
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "p"},
+        "spec": {"containers": [{"name": "c", "image": "i", "resources": {"requests": {"cpu": "much"}}}]},
+    }
+    told = await api.patch("/api/v1/namespaces/shop/pods/p", pod, kind="apply", fieldManager="m", code=500)
+    assert told["message"].startswith(
+        "failed to convert new object (shop/p; /v1, Kind=Pod) to proper version: unable to convert unstructured object to "
+        "/v1, Kind=Pod: quantities must match"
+    )
+
+
 async def test_a_dry_run_counts_as_no_write(api: Any) -> None:
     writes = api.server.store.writes
     await api.ask("POST", CONFIGS, {"metadata": {"name": "dry"}}, code=201, dryRun="All")

@@ -210,7 +210,9 @@ def test_a_newer_version_by_the_same_manager_replaces_the_entry(widget):
         ),
         ({"env": [{"name": "A"}, {"name": "A"}]}, '.env: duplicate entries for key [name="A"]'),
         ({"command": "x"}, ".command: expected list, got &{x}"),
-        ({"env": [{"value": "x"}]}, 'element 0: associative list with keys has an element that omits key field "name"'),
+        ({"env": [{"value": "x"}, {"value": "y"}]}, '.env: duplicate entries for key [name=""]'),
+        ({"env": [None]}, ".env: element 0: associative list with keys may not have a null element"),
+        ({"stdin": -5}, ".stdin: expected boolean, got &{-5}"),
     ],
 )
 def test_what_cannot_be_typed_is_refused_whole(deployment, workload, container, problem):

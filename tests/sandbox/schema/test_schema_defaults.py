@@ -230,6 +230,7 @@ def test_a_webhook_fails_closed_after_ten_seconds(stored):
             [{"port": 80, "protocol": "TCP", "name": ""}],
         ),
         ("discovery.k8s.io/v1", "EndpointSlice", {}, ("endpoints",), None),
+        ("rbac.authorization.k8s.io/v1", "Role", {"rules": []}, ("rules",), None),
     ],
 )
 def test_other_kinds(stored, api_version, kind, parts, path, expected):
