@@ -266,3 +266,17 @@ def test_a_chart_may_be_an_oci_artefact(tmp_path: Path) -> None:
 
     charts = store(tmp_path, serve, repositories={"istio": "oci://registry.example.com/charts"})
     assert charts.lock([PIN]) == {PIN: DIGEST}
+
+
+def test_a_plus_in_a_version_is_written_as_registries_take_it(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(404)
+
+    with pytest.raises(NotFound, match=r"istio/base 1\.0\.0\+build"):
+        store(tmp_path, serve, repositories={"istio": "oci://registry.example.com"}).lock(
+            [Pin("istio", "base", "1.0.0+build")]
+        )
+    assert asked == ["/v2/base/manifests/1.0.0_build"]

@@ -126,6 +126,25 @@ async def test_hosts_may_be_asked_elsewhere() -> None:
 
 
 @pytest.mark.parametrize(
+    ("address", "path"),
+    [
+        ("https://mirror.example.com", "/v2/team/frontend/manifests/1"),
+        ("https://mirror.example.com/api/docker/ghcr/", "/api/docker/ghcr/v2/team/frontend/manifests/1"),
+        ("https://mirror.example.com/v2/ghcr-proxy", "/v2/ghcr-proxy/team/frontend/manifests/1"),
+    ],
+)
+async def test_a_mirror_may_have_a_path_before_or_behind_the_api(address: str, path: str) -> None:
+    asked: list[str] = []
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, headers={"Docker-Content-Digest": DIGEST})
+
+    await resolve("ghcr.io/team/frontend:1", serve, registries=lambda host: address)
+    assert asked == [path]
+
+
+@pytest.mark.parametrize(
     ("image", "full"),
     [
         ("nginx", "docker.io/library/nginx:latest"),

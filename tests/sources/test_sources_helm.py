@@ -109,6 +109,31 @@ def test_a_typo_in_a_value_names_file_line_and_field(rendered: Render, values: s
     assert sentence in refusal(rendered, CHART, values)
 
 
+def test_the_values_of_a_chart_in_the_chart_stand_under_its_alias(rendered: Render) -> None:
+    chart = {
+        "Chart.yaml": "apiVersion: v2\nname: demo\nversion: 1.0.0\n"
+        "dependencies: [{name: sub, version: 1.x, alias: other, condition: other.enabled}]\n",
+        "charts/sub/Chart.yaml": "apiVersion: v2\nname: sub\nversion: 1.0.0\n",
+        "charts/sub/templates/config.yaml": CONFIG.replace("{{ .Release.Name }}", "sub"),
+        "templates/config.yaml": CONFIG,
+    }
+    assert len(rendered(chart, "other: {enabled: true, size: 3}\n").objects) == 2
+    assert len(rendered(chart, "other: {enabled: false}\n").objects) == 1
+
+
+def test_a_chart_without_the_charts_that_it_depends_on_is_refused(rendered: Render) -> None:
+    """As by Helm: the archive would render, and what is missing would be pruned."""
+    sentence = refusal(
+        rendered,
+        {
+            **CHART,
+            "Chart.yaml": "apiVersion: v2\nname: demo\nversion: 1.0.0\ndependencies: [{name: sub, version: 1.x}]\n",
+        },
+        "size: 1\n",
+    )
+    assert "chart demo 1.0.0: lacks the chart sub that it depends on. Pack it again" in sentence
+
+
 @pytest.mark.parametrize(
     ("values", "meant"),
     [("server: {imgae: {}}\n", "image"), ("server: {nodePoort: 80}\n", "nodePort")],

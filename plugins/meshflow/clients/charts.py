@@ -231,7 +231,8 @@ def _pull(source: _Source, base: str, pin: Pin) -> bytes:
     host, _, path = base.removeprefix("oci://").partition("/")
     root = f"https://{host}/v2/{f'{path}/' if path else ''}{pin.name}"
     accept = "application/vnd.oci.image.manifest.v1+json"
-    answer = source.pull(f"{root}/manifests/{pin.version}", what=f"the chart {pin}", accept=accept)
+    tag = pin.version.replace("+", "_")  # as Helm does: a tag cannot hold a plus
+    answer = source.pull(f"{root}/manifests/{tag}", what=f"the chart {pin}", accept=accept)
     layers = web.mapping(answer, what="a manifest", way_out=WAY_OUT).get("layers")
     for layer in layers if isinstance(layers, list) else []:
         if isinstance(layer, dict) and layer.get("mediaType") == LAYER and "digest" in layer:

@@ -53,7 +53,7 @@ async def resolve(
     login = logins(web.host(address))
     client = web.made(
         lambda: httpx.AsyncClient(
-            base_url=address,
+            base_url=_root(address),
             auth=oci.TokenAuth(login),
             timeout=SECONDS,
             follow_redirects=True,
@@ -65,14 +65,19 @@ async def resolve(
             return Image(name.repository, name.tag if not name.digest else None, await _digest(client, name, login))
         except httpx.RequestError as error:
             raise web.unreachable(
-                error, client.base_url, way_out=f"Check the network and the address of the registry {name.host}"
+                error, address, way_out=f"Check the network and the address of the registry {name.host}"
             ) from error
         except httpx.InvalidURL as error:
             raise Rejected(f"the registry {name.host} sent an address that is none: {error}", status=502) from error
 
 
+def _root(address: str) -> str:
+    """Where the API begins. An address that has `/v2` names it itself: mirrors put a project of theirs behind it."""
+    return address if "/v2/" in f"{address}/" else f"{address.rstrip('/')}/v2"
+
+
 async def _digest(client: httpx.AsyncClient, name: oci.ImageName, login: web.Login | None) -> str:
-    path = f"/v2/{name.path}/manifests/{name.digest or name.tag}"
+    path = f"/{name.path}/manifests/{name.digest or name.tag}"
     accept = {"Accept": oci.MANIFESTS}
     response = await client.head(path, headers=accept)
     digest = response.headers.get("docker-content-digest", "")
@@ -90,7 +95,7 @@ async def _digest(client: httpx.AsyncClient, name: oci.ImageName, login: web.Log
 
 async def _unknown(client: httpx.AsyncClient, name: oci.ImageName) -> MeshflowError:
     """The error for a missing manifest: is it the repository or the tag that does not exist?"""
-    response = await client.get(f"/v2/{name.path}/tags/list", params={"n": "1000"})
+    response = await client.get(f"/{name.path}/tags/list", params={"n": "1000"})
     if response.status_code == 404:
         return NotFound(f"the registry {name.host} has no repository {name.path}. Check the image's name")
     if not response.is_success:

@@ -6,6 +6,9 @@ the process that renders must not fork afterwards.
 Every chart is rendered as an upgrade. Some say other things on a first installation (Istio's webhooks have another
 failure policy then), and what is rendered must be the same today and at the next drift check.
 
+Templates see the version and the kinds of Kubernetes that the library knows, whatever the cluster is, and what a chart
+says of versions of Kubernetes is not looked at.
+
 Left out are hooks (jobs that Helm would run around an installation, tests among them) and notes. Nothing is looked up
 in a cluster: a template that does so finds nothing.
 """
@@ -67,6 +70,7 @@ def render(
 
 def _rendered(chart: Chart, label: str, release: Release, given: values.Values, computed: dict[str, Any]) -> list[Item]:
     merged = given.merged
+    _complete(chart, label)
     chart.validate_schema(merged)
     values.check(given, _known(chart), chart=label)
     templates = chart.render(
@@ -93,8 +97,24 @@ def _known(chart: Chart) -> values.Known:
     return values.Known(
         defaults=chart.values,
         texts="\n".join([*(str(template["data"]) for template in chart.templates), str(chart.schema or "")]),
-        dependencies=tuple(str(d.get("alias") or d.get("name")) for d in chart.dependencies),
+        dependencies=tuple(str(d.get("alias") or d["name"]) for d in (*_declared(chart), *chart.dependencies)),
     )
+
+
+def _declared(chart: Chart) -> list[dict[str, Any]]:
+    """The charts that Chart.yaml says it depends on; `chart.dependencies` are those in the archive."""
+    return list(chart.metadata.get("dependencies") or [])
+
+
+def _complete(chart: Chart, label: str) -> None:
+    there = {d["name"] for d in chart.dependencies}
+    for dependency in _declared(chart):
+        if dependency["name"] not in there:
+            raise InvalidInput(
+                f"lacks the chart {dependency['name']} that it depends on",
+                where=f"chart {label}",
+                way_out="Pack it again with what it depends on (`helm package --dependency-update`)",
+            )
 
 
 def _objects(text: str, origin: str) -> Iterator[Item]:
