@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from meshflow.clients.kube import Kube
-from meshflow.engine import addons, observing
+from meshflow.engine import addons
 from meshflow.engine.questions import observability as working
 from meshflow.engine.questions.asking import Options, asked
-from meshflow.gates import kiali, observability, queries
+from meshflow.errors import MeshflowError
+from meshflow.gates import kiali, model, observability, queries
 from meshflow.gates.model import Verdict
-from meshflow.settings import Mesh
+from meshflow.settings import Mesh, service_names
+from meshflow.sources import render
 
 
 async def ask(kube: Kube, mesh: Mesh, options: Options) -> list[Verdict]:
-    services = await _called_services(kube, mesh)
+    works = await working.ask(kube, mesh, options)
+    try:
+        services = await asyncio.to_thread(called_services, mesh)
+    except MeshflowError as problem:  # manifests that nobody can read say nothing about the mesh
+        return [*works, model.error(observability.FRESH, problem), model.error(kiali.GRAPH, problem)]
     return [
-        *await working.ask(kube, mesh, options),
+        *works,
         *await asked(observability.FRESH, _requests_fresh(kube, mesh, services)),
         *await asked(kiali.GRAPH, _kiali_graph(kube, mesh, services)),
     ]
 
 
-async def _called_services(kube: Kube, mesh: Mesh) -> list[str]:
-    """The services that answer requests: those with a Canary in the application's namespace."""
-    canaries = await observing.items(kube, *observing.CANARY, namespace=mesh.services.namespace)
-    return sorted(item["spec"]["targetRef"]["name"] for item in canaries)
+def called_services(mesh: Mesh) -> list[str]:
+    """The targets of the services that are declared with a Canary: they answer requests.
+
+    Declared, not found: one that is gone from the cluster is what this is to see.
+    """
+    names = service_names(folder=mesh.manifests / mesh.services.path)
+    objects = [item.obj for name in names for item in render.service(mesh, name).objects]
+    return sorted(obj["spec"]["targetRef"]["name"] for obj in objects if obj["kind"] == "Canary")
 
 
 async def _requests_fresh(kube: Kube, mesh: Mesh, services: Sequence[str]) -> Verdict:
