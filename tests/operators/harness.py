@@ -44,6 +44,7 @@ class TaskInstance:
         self.run, self.task_id = run, task_id
 
     def xcom_pull(self, *, task_ids: str, key: str = "return_value") -> Any:
+        assert task_ids, "Airflow finds no task without a name"
         return self.run.xcoms.get((task_ids, key))
 
     def get_task_states(self, *, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:

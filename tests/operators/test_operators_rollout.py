@@ -144,6 +144,17 @@ def test_a_release_is_approved_though_no_manifest_changes(
     assert "```diff" in asked
 
 
+def test_a_first_installation_is_approved_with_the_image_that_it_starts_from(
+    service: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run("first", approve=True)
+    request(run)
+    plan(run)
+    asked = asked_with(run, approval(), monkeypatch)
+    assert asked.startswith(f"Cluster **default**\n\nRelease `{REPOSITORY}:1@sha256:"), asked
+    assert asked_with(run, ApprovePlan(task_id="approve"), monkeypatch).startswith("Cluster **default**\n\n```diff")
+
+
 def test_who_asks_for_no_image_is_asked_nothing(service: World) -> None:
     rollout(Run("first"))
     run = Run("second", approve=True)

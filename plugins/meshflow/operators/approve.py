@@ -13,17 +13,15 @@ from meshflow.operators.base import Reporting
 
 APPROVED, NOTHING_TO_APPROVE = "approved", "nothing to approve"
 
-BODY = """\
-{{% set release = ti.xcom_pull(task_ids='{request}') -%}}
-Cluster **{{{{ params.cluster }}}}**
+CLUSTER = "Cluster **{{ params.cluster }}**\n\n"
+RELEASE = """\
+{%% set release = ti.xcom_pull(task_ids='%s') -%%}
+{%% if release.pinned -%%}
+Release `{{ release.image }}`, asked for by {{ release.requested_by }}{%% if release.reason %%}: {{ release.reason }}{%% endif %%}
 
-{{% if release and release.pinned -%}}
-Release `{{{{ release.image }}}}`, asked for by {{{{ release.requested_by }}}}\
-{{% if release.reason %}}: {{{{ release.reason }}}}{{% endif %}}
-
-{{% endif -%}}
-{{{{ ti.xcom_pull(task_ids='{plan}')['markdown'] }}}}"""
-"""What the person sees who is asked: where, which image is released for whom, and the plan."""
+{%% endif -%%}
+"""
+PLAN = "{{ ti.xcom_pull(task_ids='%s')['markdown'] }}"
 
 
 class ApprovePlan(Reporting, ApprovalOperator):
@@ -38,7 +36,8 @@ class ApprovePlan(Reporting, ApprovalOperator):
 
     def __init__(self, *, plan_task: str = "plan", request_task: str | None = None, **kwargs: Any) -> None:
         kwargs.setdefault("subject", "Apply this plan? ({{ dag.dag_display_name }})")
-        kwargs.setdefault("body", BODY.format(plan=plan_task, request=request_task or ""))
+        release = RELEASE % request_task if request_task else ""
+        kwargs.setdefault("body", CLUSTER + release + PLAN % plan_task)
         super().__init__(**kwargs)
         self.plan_task, self.request_task = plan_task, request_task
 
