@@ -18,6 +18,7 @@ from meshflow.objects.reference import Reference
 from meshflow.plan.model import Action
 from meshflow.plan.stages import Stage, stages
 from tests.clients.fake_api import FakeApi, listing, ok, running, status
+from tests.conftest import PATIENCE
 from tests.engine.examples import actions, config, declared, plan_and_apply
 
 Obj = dict[str, Any]
@@ -64,7 +65,7 @@ def with_version(definition: Obj, name: str) -> Obj:
 
 async def installed(kube: Kube, namespace: str, *objects: Obj) -> None:
     async def healthy(stage: Stage) -> None:
-        assert (await waiting.for_health(kube, stage.references, seconds=10)).done
+        assert (await waiting.for_health(kube, stage.references, seconds=PATIENCE)).done
 
     desired = declared(*objects)
     plan = await planner.plan(kube, desired, SetRules(namespace))
