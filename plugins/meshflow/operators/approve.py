@@ -17,7 +17,8 @@ CLUSTER = "Cluster **{{ params.cluster }}**\n\n"
 RELEASE = """\
 {%% set release = ti.xcom_pull(task_ids='%s') -%%}
 {%% if release.pinned -%%}
-Release `{{ release.image }}`, asked for by {{ release.requested_by }}{%% if release.reason %%}: {{ release.reason }}{%% endif %%}
+Release `{{ release.image }}`, asked for by {{ release.requested_by }}
+{%%- if release.reason %%}: {{ release.reason }}{%% endif %%}
 
 {%% endif -%%}
 """
