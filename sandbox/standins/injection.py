@@ -86,7 +86,7 @@ def inject(pod: Obj, settings: Settings) -> Obj:
         native = annotations.get("sidecar.istio.io/nativeSidecar", str(settings.native).lower()) != "false"
         made = injection_proxy.sidecar(proxy, native=native)
         labels.setdefault("security.istio.io/tlsMode", "istio")
-    _name(labels, owner)
+    _name(labels, owner.name)
     _annotate(done, settings)
     status = _merge(done["spec"], made)
     injection_rewrites.prometheus(done, settings.mesh)
@@ -155,6 +155,8 @@ def _completed(present: Iterable[Obj] | None, made: Obj) -> Obj:
     if own is None:
         return made
     merged = {**made, **{key: value for key, value in own.items() if value not in (None, [], {})}}
+    if own.get("securityContext"):
+        merged["securityContext"] = {**made.get("securityContext", {}), **own["securityContext"]}
     if own.get("image") in (None, "", "auto"):
         merged["image"] = made["image"]
     for key, name in (("env", "name"), ("volumeMounts", "mountPath"), ("ports", "containerPort")):
@@ -164,14 +166,17 @@ def _completed(present: Iterable[Obj] | None, made: Obj) -> Obj:
     return merged
 
 
-def _workload(pod: Obj) -> str:
-    """The Deployment behind a ReplicaSet's pod, any other owner's name, or the pod's own."""
+def _workload(pod: Obj) -> injection_proxy.Workload:
+    """The Deployment behind a ReplicaSet's pod, any other owner, or the pod itself."""
     metadata = pod["metadata"]
     owner = next((o for o in metadata.get("ownerReferences") or () if o.get("controller")), None)
     if owner is None:
-        return str(metadata.get("name") or metadata.get("generateName", "").rstrip("-"))
-    suffix = _labels(pod).get("pod-template-hash", "")
-    return str(owner["name"]).removesuffix(f"-{suffix}") if owner["kind"] == "ReplicaSet" else str(owner["name"])
+        name = str(metadata.get("name") or metadata.get("generateName", "").rstrip("-"))
+        return injection_proxy.Workload("v1", "Pod", name)
+    suffix = f"-{_labels(pod).get('pod-template-hash', '')}"
+    if owner["kind"] == "ReplicaSet" and owner["name"].endswith(suffix):
+        return injection_proxy.Workload("apps/v1", "Deployment", owner["name"].removesuffix(suffix))
+    return injection_proxy.Workload(owner.get("apiVersion", "apps/v1"), owner["kind"], owner["name"])
 
 
 def _labels(pod: Obj) -> Mapping[str, str]:

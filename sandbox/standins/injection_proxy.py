@@ -12,6 +12,7 @@ PROXY = "istio-proxy"
 INIT = "istio-init"
 VALIDATION = "istio-validation"
 USER = 1337
+CRL: Obj = {"name": "istio-ca-crl", "configMap": {"name": "istio-ca-crl", "optional": True}}
 READY = {"path": "/healthz/ready", "port": 15021}
 
 
@@ -24,10 +25,18 @@ class Made(NamedTuple):
     security_context: Obj
 
 
+class Workload(NamedTuple):
+    """What a pod is of."""
+
+    api_version: str
+    kind: str
+    name: str
+
+
 class Proxy:
     """The settings, as the templates ask for them."""
 
-    def __init__(self, values: Obj, mesh: Obj, pod: Obj, workload: str) -> None:
+    def __init__(self, values: Obj, mesh: Obj, pod: Obj, workload: Workload) -> None:
         self.values, self.mesh, self.pod, self.workload = values, mesh, pod, workload
         self.labels: Mapping[str, str] = pod["metadata"].get("labels") or {}
         self.annotations: Mapping[str, str] = pod["metadata"].get("annotations") or {}
@@ -71,6 +80,12 @@ class Proxy:
         return self.annotations.get("sidecar.istio.io/logLevel") or str(self.own.get("logLevel", "warning"))
 
     @property
+    def owner(self) -> str:
+        """The workload as telemetry names it."""
+        place = f"namespaces/{self.pod['metadata'].get('namespace', 'default')}/{self.workload.kind.lower()}s"
+        return f"kubernetes://apis/{self.workload.api_version}/{place}/{self.workload.name}"
+
+    @property
     def mode(self) -> str:
         default = (self.mesh.get("defaultConfig") or {}).get("interceptionMode", "REDIRECT")
         return self.annotations.get("sidecar.istio.io/interceptionMode", default)
@@ -83,6 +98,8 @@ class Proxy:
 def sidecar(proxy: Proxy, *, native: bool) -> Made:
     """The template `sidecar`: native ones run among the init containers, for as long as the pod."""
     container = _container(proxy, role="sidecar")
+    container["volumeMounts"].append({"name": CRL["name"], "mountPath": "/var/run/secrets/istio/crl"})
+    volumes = [*_volumes(proxy), CRL]
     container["securityContext"] = _context(privileged=bool(proxy.own.get("privileged")))
     if proxy.own.get("startupProbe", {}).get("enabled", True):
         failures = proxy.own.get("startupProbe", {}).get("failureThreshold", 600)
@@ -95,11 +112,11 @@ def sidecar(proxy: Proxy, *, native: bool) -> Made:
         }
     init = [_redirection(proxy)] if proxy.mode != "NONE" else []
     if not native:
-        return Made(init, [container], _volumes(proxy), {})
+        return Made(init, [container], volumes, {})
     container["restartPolicy"] = "Always"
     drain = ["pilot-agent", "request", f"--debug-port={proxy.own.get('statusPort', 15020)}", "POST", "drain"]
     container["lifecycle"] = {"preStop": {"exec": {"command": drain}}}
-    return Made([*init, container], [], _volumes(proxy), {})
+    return Made([*init, container], [], volumes, {})
 
 
 def gateway(proxy: Proxy) -> Made:
@@ -145,6 +162,7 @@ def _redirection(proxy: Proxy) -> Obj:
     arguments += ["-b", proxy.traffic("includeInboundPorts") or "*", "-d", excluded]
     if proxy.traffic("excludeOutboundPorts"):
         arguments += ["-o", proxy.traffic("excludeOutboundPorts")]
+    arguments.append(f"--log_output_level={proxy.all.get('logging', {}).get('level', 'default:info')}")
     arguments += ["--run-validation", "--skip-rule-apply"] if proxy.cni else []
     return {
         "name": VALIDATION if proxy.cni else INIT,
@@ -200,11 +218,17 @@ def _environment(proxy: Proxy) -> list[Obj]:
         "ISTIO_META_APP_CONTAINERS": ",".join(c["name"] for c in apps),
         "ISTIO_META_CLUSTER_ID": proxy.all.get("multiCluster", {}).get("clusterName") or "Kubernetes",
         "ISTIO_META_INTERCEPTION_MODE": proxy.mode,
-        "ISTIO_META_WORKLOAD_NAME": proxy.workload,
+        "ISTIO_META_WORKLOAD_NAME": proxy.workload.name,
+        "ISTIO_META_OWNER": proxy.owner,
         "ISTIO_META_MESH_ID": proxy.all.get("meshID") or proxy.mesh.get("trustDomain", "cluster.local"),
         "TRUST_DOMAIN": proxy.mesh.get("trustDomain", "cluster.local"),
     }
+    limits = {"ISTIO_CPU_LIMIT": "limits.cpu", "GOMAXPROCS": "limits.cpu", "GOMEMLIMIT": "limits.memory"}
     fields = [{"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in from_pod.items()]
+    fields += [
+        {"name": name, "valueFrom": {"resourceFieldRef": {"resource": limit, "divisor": "1"}}}
+        for name, limit in limits.items()
+    ]
     return fields + [{"name": name, "value": str(value)} for name, value in said.items()]
 
 

@@ -42,8 +42,8 @@ async def test_an_applied_value_that_cannot_be_read_is_an_internal_error(api: An
     }
     told = await api.patch("/api/v1/namespaces/shop/pods/p", pod, kind="apply", fieldManager="m", code=500)
     assert told["message"].startswith(
-        "failed to convert new object (shop/p; /v1, Kind=Pod) to proper version: unable to convert unstructured object to "
-        "/v1, Kind=Pod: quantities must match"
+        "failed to convert new object (shop/p; /v1, Kind=Pod) to proper version: unable to convert "
+        "unstructured object to /v1, Kind=Pod: quantities must match"
     )
 
 

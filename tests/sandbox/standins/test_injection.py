@@ -36,7 +36,8 @@ def pod(*, labels: Obj | None = None, annotations: Obj | None = None, container:
 
 def gateway() -> Obj:
     annotations = {"inject.istio.io/templates": "gateway", "prometheus.io/port": "15020"}
-    own = {"name": "istio-proxy", "image": "auto", "ports": [{"containerPort": 15090, "name": "http-envoy-prom"}]}
+    own: Obj = {"name": "istio-proxy", "image": "auto", "ports": [{"containerPort": 15090, "name": "http-envoy-prom"}]}
+    own["securityContext"] = {"runAsNonRoot": True}
     made = pod(labels={"app": "ingress"}, annotations=annotations)
     made["spec"]["containers"] = [{**own, "resources": {"requests": {"cpu": "50m"}}}]
     return made
@@ -53,6 +54,10 @@ def test_the_proxy_is_a_native_sidecar() -> None:
     assert names == ["istio-init", "istio-proxy", "migrate"]
     proxy = made["spec"]["initContainers"][1]
     assert proxy["restartPolicy"] == "Always"
+    assert env(proxy)["ISTIO_META_OWNER"] == "kubernetes://apis/apps/v1/namespaces/weather/deployments/frontend"
+    crl = {"name": "istio-ca-crl", "configMap": {"name": "istio-ca-crl", "optional": True}}
+    assert made["spec"]["volumes"][-1] == crl
+    assert {"name": "istio-ca-crl", "mountPath": "/var/run/secrets/istio/crl"} in proxy["volumeMounts"]
     assert proxy["image"] == "registry.istio.io/release/proxyv2:1.30.3"
     assert proxy["readinessProbe"]["httpGet"] == {"path": "/healthz/ready", "port": 15021}
     assert [container["name"] for container in made["spec"]["containers"]] == ["app"]
@@ -158,6 +163,7 @@ def test_a_gateways_own_container_is_completed() -> None:
     assert proxy["image"] == "registry.istio.io/release/proxyv2:1.30.3"
     assert proxy["args"][:2] == ["proxy", "router"]
     assert proxy["resources"] == {"requests": {"cpu": "50m"}}
+    assert proxy["securityContext"] == {"runAsNonRoot": True, "runAsUser": 1337, "runAsGroup": 1337}
     assert "initContainers" not in made["spec"]
     assert "security.istio.io/tlsMode" not in made["metadata"]["labels"]
 
