@@ -54,7 +54,7 @@ Url = Annotated[str, AfterValidator(_anonymous), AfterValidator(url)]
 Host = Annotated[str, _like(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?", "a host, or host:port, and nothing more")]
 """A host, with its port where its address has one."""
 
-ConnectionId = Annotated[str, _like(r"[\w.-]+", "the id of an Airflow connection")]
+ConnectionId = Annotated[str, _like(r"[\w#!()\-.:/\\]{1,250}", "the id of an Airflow connection")]
 """An Airflow connection."""
 
 Schedule = Annotated[str, _like(r"@[a-z]+|\S+( +\S+){4,5}", "a cron expression of five fields, or a preset as @hourly")]

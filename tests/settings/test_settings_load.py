@@ -128,6 +128,11 @@ def test_what_has_the_wrong_form_is_told_in_words(tmp_path: Path, written: str, 
     assert "s3cret" not in str(refused.value)
 
 
+def test_connections_may_be_called_what_airflow_lets_them_be_called(tmp_path: Path) -> None:
+    mesh = mesh_of(tmp_path, f"{MINIMAL}logins: {{ghcr.io: 'team/ghcr:read(1)'}}\n")
+    assert mesh.logins == {"ghcr.io": "team/ghcr:read(1)"}
+
+
 @pytest.mark.parametrize("name", ["MESHFLOW_CHART_MIRROR", "MESHFLOW_REGISTRY_MIRROR"])
 def test_a_wrong_variable_of_the_environment_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / "mesh.yaml").write_text(MINIMAL)
