@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -138,3 +140,52 @@ def test_without_the_charts_a_service_is_rendered_and_left_to_the_server(
     assert "istio/demo are left to the server: https://charts.example.com does not answer" in caplog.text
     assert not (tmp_path / ".meshflow").exists()
     assert len(rendered(wrong, None).objects) == 1
+
+
+OWN = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: gadgets.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {kind: Gadget, plural: gadgets}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {a: {type: string}}}}}}
+"""
+GADGET = "---\napiVersion: example.com/v1\nkind: Gadget\nmetadata: {name: g, namespace: shop}\nspec: {a: x}\n"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "sentence"),
+    [
+        ("names: {kind: Gadget, plural: gadgets}", "names: []", "spec.names: must be object, not array"),
+        ("names: {kind: Gadget, plural: gadgets}", "names:", "spec.names: the field 'names' is missing"),
+        ("kind: Gadget, ", "", "spec.names: the field 'kind' is missing"),
+        ("    - name: v1", "    - 1\n    - name: v1", "spec.versions[0]: must be object, not integer"),
+        ("{a: x}", "{b: x}", "a.yaml:17: spec.b: unknown field"),
+    ],
+)
+def test_a_definition_of_one_s_own_is_checked_before_it_is_used(
+    write: Write, load_mesh: LoadMesh, right: str, wrong: str, sentence: str
+) -> None:
+    assert right in OWN + GADGET
+    write("include/manifests/a.yaml", (OWN + GADGET).replace(right, wrong))
+    mesh = load_mesh("istio: {sources: [{path: a.yaml}]}")
+    with pytest.raises(InvalidInput, match=re.escape(sentence)):
+        render.phase(mesh, "istio", charts=OneChart())
+
+
+@pytest.mark.parametrize(
+    "wrong", ["{type: nonsense}", "{enum: null}", "{type: [1]}", "text", "{items: 1, type: array}"]
+)
+def test_what_only_the_server_finds_in_a_definition_is_left_to_it(
+    write: Write, load_mesh: LoadMesh, wrong: str
+) -> None:
+    write("include/manifests/a.yaml", OWN.replace("{type: string}", wrong) + GADGET.replace("a: x", "a: [x]"))
+    mesh = load_mesh("istio: {sources: [{path: a.yaml}]}")
+    with suppress(InvalidInput):  # what it allows is still checked; here is only asked that nothing worse happens
+        assert render.phase(mesh, "istio", charts=OneChart()).objects

@@ -23,6 +23,8 @@ from meshflow.errors import InvalidInput, MeshflowError, Unreachable
 from meshflow.objects.reference import Obj
 from meshflow.settings import Mesh
 from meshflow.sources import charts
+from meshflow.sources import schema as schemas
+from meshflow.sources.manifests import Item
 from meshflow.sources.rendered import canonical
 from meshflow.sources.schema import Schema
 
@@ -47,8 +49,17 @@ def of(objects: Iterable[Obj]) -> dict[str, Schema]:
         for obj in objects
         if obj["kind"] == "CustomResourceDefinition"
         for version in obj["spec"]["versions"]
-        if (schema := (version.get("schema") or {}).get("openAPIV3Schema"))
+        if version and (schema := (version.get("schema") or {}).get("openAPIV3Schema"))
     }
+
+
+def check(item: Item) -> None:
+    """Raise InvalidInput for a definition that nothing can be checked by; the schema in it is the server's to judge."""
+    schemas.check(item)
+    spec = item.obj.get("spec") or {}
+    for name in ("names", "versions"):
+        if not spec.get(name) or None in spec[name]:  # the schema of definitions lets null pass
+            raise item.error(f"the field {name!r} is missing", ("spec", name))
 
 
 def declared(mesh: Mesh, store: charts.Charts) -> Definitions:

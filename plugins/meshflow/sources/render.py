@@ -106,6 +106,9 @@ def _finished(mesh: Mesh, parts: Sequence[_Part], kinds: Kinds, charts: Charts |
 def _check(mesh: Mesh, items: Sequence[Item], charts: Charts | None) -> None:
     """Check what people wrote against the schemas; what charts made is left to the server."""
     written = [item for item in items if item.document]
+    for item in written:
+        if item.obj["kind"] == "CustomResourceDefinition":
+            definitions.check(item)
     own = definitions.of(item.obj for item in items)
     custom = [item for item in written if not schema.of(item.obj)]
     if charts is not None and any(_key(item) not in own for item in custom):

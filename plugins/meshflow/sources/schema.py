@@ -93,7 +93,7 @@ def problems(value: Any, schema: Schema, path: positions.Field) -> Iterator[Prob
     wanted = _types(schema)
     if wanted and not _is(value, wanted):
         yield path, f"must be {' or '.join(w for w in wanted if w != 'null')}, not {_name_of(value)}", _shown(value)
-    elif "enum" in schema and value not in schema["enum"]:
+    elif schema.get("enum") and value not in schema["enum"]:
         known = [entry for entry in schema["enum"] if entry is not None]
         yield (
             path,
@@ -127,8 +127,8 @@ def _types(schema: Schema) -> list[str]:
         return ["integer", "string"]
     found: list[str] = []
     for part in (schema, *schema.get("oneOf", ())):
-        stated = part.get("type", [])
-        found += [stated] if isinstance(stated, str) else stated
+        stated = part.get("type")
+        found += [name for name in _TYPES if name == stated or (isinstance(stated, list) and name in stated)]
     return list(dict.fromkeys([*found, "null"] if found and schema.get("nullable") else found))
 
 
@@ -151,6 +151,8 @@ def _shown(value: Any) -> object:
 
 
 def _resolve(schema: Schema) -> Schema:
+    if not isinstance(schema, Mapping):  # in a definition that somebody wrote wrongly; the server will say so
+        return {}
     reference = schema.get("$ref")
     return _definitions()[str(reference).rpartition("/")[2]] if reference else schema
 
