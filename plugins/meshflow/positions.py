@@ -172,13 +172,12 @@ def _documents(loader: _Loader, name: str) -> Iterator[Document]:
 
 def _construct(loader: _Loader, node: yaml.Node, path: Field, lines: dict[Field, int], name: str) -> Any:
     lines.setdefault(path, node.start_mark.line + 1)
-    where = f"{name}:{node.start_mark.line + 1}"
     if node.tag not in _TAGS:
-        raise InvalidInput(f"not YAML: the tag {node.tag} is not known", where=where)
+        raise _refused(f"not YAML: the tag {node.tag} is not known", node, name)
     if len(path) > DEPTH:
-        raise InvalidInput(f"nested more than {DEPTH} levels deep, or an alias that contains itself", where=where)
+        raise _refused(f"nested more than {DEPTH} levels deep, or an alias that contains itself", node, name)
     if len(lines) > VALUES:
-        raise InvalidInput(f"more than {VALUES} values: aliases that multiply?", where=where)
+        raise _refused(f"more than {VALUES} values: aliases that multiply?", node, name)
     if isinstance(node, yaml.MappingNode):
         _refuse_twins(node, path, name)
         loader.flatten_mapping(node)
@@ -189,7 +188,11 @@ def _construct(loader: _Loader, node: yaml.Node, path: Field, lines: dict[Field,
         return loader.construct_object(node)
     except (ValueError, KeyError) as error:
         problem = f"not YAML: {node.value!r} is no {node.tag.rpartition(':')[2]}"
-        raise InvalidInput(problem, where=where, field=dotted(path) or None) from error
+        raise _refused(problem, node, name, path=path) from error
+
+
+def _refused(problem: str, node: yaml.Node, name: str, *, path: Field = ()) -> InvalidInput:
+    return InvalidInput(problem, where=f"{name}:{node.start_mark.line + 1}", field=dotted(path) or None)
 
 
 def _pairs(
