@@ -31,9 +31,9 @@ PATIENCE = 120.0  # seconds until what should come true has failed to: only a br
 
 # Before anything imports Airflow: it reads its settings once, and some tests empty its database. What this machine is
 # set up for (another Airflow, a cluster, a proxy that knows no loopback) must neither help the tests nor be hurt.
-for name in list(os.environ):
-    if name.upper().startswith(("AIRFLOW", "_AIRFLOW", "MESHFLOW", "KUBE")) or name.upper().endswith("_PROXY"):
-        del os.environ[name]
+OWN = ("AIRFLOW", "_AIRFLOW", "MESHFLOW", "SANDBOX_", "KUBE")
+for name in [name for name in os.environ if name.upper().startswith(OWN) or name.upper().endswith("_PROXY")]:
+    del os.environ[name]
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-")
 atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
@@ -115,6 +115,6 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 @pytest.fixture(scope="session")
 def mesh(scene: Scene) -> Scene:
     """The same after bootstrap_mesh."""
-    ended = scene.run("bootstrap_mesh", seconds=240)
+    ended = scene.run("bootstrap_mesh")
     assert ended.state == "success", scene.why(ended)
     return scene

@@ -15,7 +15,7 @@ class AirflowApi:
     """A logged-in client; every call raises httpx.HTTPStatusError on an error answer."""
 
     def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=30)
+        self._http = httpx.Client(base_url=url, timeout=60)
 
     def close(self) -> None:
         """Close the connections."""

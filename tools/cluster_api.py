@@ -22,7 +22,7 @@ class ClusterApi:
             base_url=self.server,
             verify=_trust(cluster, kubeconfig.parent),
             headers={"Authorization": f"Bearer {self.token}"},
-            timeout=20,
+            timeout=60,
         )
 
     def close(self) -> None:

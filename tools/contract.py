@@ -47,7 +47,7 @@ def _sandbox(home: Path) -> Process:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = Process("sandbox", command, env=env, log=home / "sandbox.log", cwd=ROOT)
     process.start()
-    process.until((home / "kubeconfig").exists, seconds=20)
+    process.until((home / "kubeconfig").exists, seconds=120)
     return process
 
 

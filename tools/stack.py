@@ -26,6 +26,7 @@ AIRFLOW_PARTS: Mapping[str, tuple[str, ...]] = {
 }
 LOG_SERVER = ("-m", "uvicorn", "--factory", "airflow.utils.serve_logs.log_server:get_app", "--host", "127.0.0.1")
 USER = "admin"
+PATIENCE = 240.0  # seconds that a part may take to come up: a busy machine takes a while
 
 
 class Stack:
@@ -58,7 +59,7 @@ class Stack:
         command = [sys.executable, "-m", "sandbox", "up", "--port", "0", "--state", str(state)]
         command += ["--kubeconfig", str(self.kubeconfig), "--speed", f"{self.speed:g}"]
         self._start("sandbox", command)
-        self.parts["sandbox"].until((state / "state.json").exists, seconds=20)
+        self.parts["sandbox"].until((state / "state.json").exists, seconds=PATIENCE)
         self.sandbox = json.loads((state / "state.json").read_text())
         self.env |= self._sandbox_env()
 
@@ -73,9 +74,9 @@ class Stack:
         self._start("log-server", [sys.executable, *LOG_SERVER, "--port", str(self._log_port)])
         for part in AIRFLOW_PARTS:
             self.start_part(part)
-        self.parts["api-server"].until(self._api_is_up, seconds=90)
+        self.parts["api-server"].until(self._api_is_up, seconds=PATIENCE)
         self.api.login(USER, self.password)
-        self.parts["dag-processor"].until(lambda: self._dag_files() <= len(self.api.dags()), seconds=90)
+        self.parts["dag-processor"].until(lambda: self._dag_files() <= len(self.api.dags()), seconds=PATIENCE)
 
     def subscribe(self) -> None:
         """From now on the sandbox's registry tells Airflow of every push."""
@@ -189,6 +190,7 @@ def airflow_settings(stack: Stack) -> dict[str, str]:
         "API__HOST": "127.0.0.1",
         "API__PORT": str(stack.port),
         "API__BASE_URL": stack.url,
+        "API__DEFAULT_WRAP": "True",  # our log lines are sentences: the end matters
         "API_AUTH__JWT_SECRET": secrets.token_hex(32),
         "API__SECRET_KEY": secrets.token_hex(32),
         "CORE__HOSTNAME_CALLABLE": "tools.stack.loopback",  # where the log server is asked

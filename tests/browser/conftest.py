@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.scenarios.scene import Scene
 from tools.stack import USER
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
-PATIENCE = 30_000  # milliseconds
+PATIENCE = 180_000  # milliseconds
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,6 +33,7 @@ def page(mesh: Scene) -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         person = browser.new_page(base_url=mesh.stack.url, viewport={"width": 1400, "height": 1100})
         person.set_default_timeout(PATIENCE)
+        expect.set_options(timeout=PATIENCE)
         person.goto("/")
         person.get_by_label("Username").fill(USER)
         person.get_by_label("Password").fill(mesh.stack.password)

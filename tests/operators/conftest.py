@@ -31,6 +31,7 @@ def world(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("MESHFLOW_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MESHFLOW_REGISTRY_MIRROR", sandbox.facts["registry"])
     monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
+    monkeypatch.setattr("meshflow.operators.drift.SETTLE", 0.0)  # there is no mesh here that could still settle
     yield World(tmp_path, cluster, namespace)
     cluster.delete(f"/api/v1/namespaces/{namespace}")
     cluster.close()

@@ -18,6 +18,7 @@ Obj = dict[str, Any]
 NAMESPACE = "weather"
 PODINFO = "ghcr.io/stefanprodan/podinfo"
 ENDED = ("success", "failed")
+PATIENCE = 600.0  # seconds: a bootstrap takes one minute on an idle machine, and four on one busy core
 
 
 class Ended(NamedTuple):
@@ -44,20 +45,20 @@ class Scene:
 
     # Runs
 
-    def run(self, dag_id: str, *, seconds: float = 180, **conf: Any) -> Ended:
+    def run(self, dag_id: str, **conf: Any) -> Ended:
         """Trigger a run and wait for its end."""
-        return self.end(dag_id, self.api.trigger(dag_id, **conf), seconds=seconds)
+        return self.end(dag_id, self.api.trigger(dag_id, **conf))
 
-    def end(self, dag_id: str, run_id: str, *, seconds: float = 180) -> Ended:
+    def end(self, dag_id: str, run_id: str) -> Ended:
         """Wait for the end of a run."""
-        return Ended(dag_id, run_id, self.api.wait(dag_id, run_id, seconds=seconds))
+        return Ended(dag_id, run_id, self.api.wait(dag_id, run_id, seconds=PATIENCE))
 
-    def until(self, condition: Callable[[], Any], *, what: str, seconds: float = 60) -> Any:
-        """The first true answer of the condition; AssertionError naming `what` after `seconds`."""
-        deadline = time.monotonic() + seconds
+    def until(self, condition: Callable[[], Any], *, what: str) -> Any:
+        """The first true answer of the condition; AssertionError naming `what` when patience ends."""
+        deadline = time.monotonic() + PATIENCE
         while not (found := condition()):
             assert not self.stack.dead(), f"{self.stack.dead()} ended while waiting for {what}"
-            assert time.monotonic() < deadline, f"still waiting for {what} after {seconds:.0f} s"
+            assert time.monotonic() < deadline, f"still waiting for {what} after {PATIENCE:.0f} s"
             time.sleep(0.1)
         return found
 
@@ -65,7 +66,7 @@ class Scene:
         """One task instance."""
         return self.api.tasks(dag_id, run_id)[task_id]
 
-    def reaches(self, dag_id: str, run_id: str, task_id: str, *states: str, seconds: float = 60) -> str:
+    def reaches(self, dag_id: str, run_id: str, task_id: str, *states: str) -> str:
         """Wait until a task is in one of these states, and say in which."""
 
         def there() -> str:
@@ -73,7 +74,7 @@ class Scene:
             assert state in states or state != "failed", f"{dag_id}.{task_id} failed: {self.failure(dag_id, run_id)}"
             return state if state in states else ""
 
-        return str(self.until(there, what=f"{dag_id}.{task_id} to be {' or '.join(states)}", seconds=seconds))
+        return str(self.until(there, what=f"{dag_id}.{task_id} to be {' or '.join(states)}"))
 
     def asked(self, dag_id: str) -> str:
         """A run of a phase that waits for a person's word about its plan.
@@ -189,7 +190,7 @@ class Scene:
                 seen, since = count, time.monotonic()
             return time.monotonic() - since > 1
 
-        self.until(quiet, what="the cluster to be at rest", seconds=90)
+        self.until(quiet, what="the cluster to be at rest")
 
     def writes(self) -> int:
         """The server's counter of what Meshflow wrote."""

@@ -15,7 +15,6 @@ from typing import Any
 import yaml
 
 from tests.scenarios.scene import Scene
-from tools.processes import free_ports
 from tools.stack import ROOT, Stack
 
 SPEED = 15
@@ -56,7 +55,7 @@ def connections(stack: Stack) -> dict[str, str]:
         return str(stack.cluster.control("POST", "tokens", rights)["token"])
 
     away = json.loads(json.dumps(config))
-    away["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{free_ports(1)[0]}"
+    away["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
     return {
         "AIRFLOW_CONN_UNREACHABLE_CLUSTER": connection(away),
         "AIRFLOW_CONN_EXPIRED_CLUSTER": connection(with_token(config, token(user="old", expires_in=0.001))),

@@ -30,8 +30,8 @@ def releases(mesh: Scene) -> Releases:
     why = {"reason": "a scenario", "requested_by": "tests"}
     started = mesh.api.trigger(f"rollout_{GOOD}", image="scenario-good", **why)
     failing = mesh.api.trigger(f"rollout_{BAD}", image="scenario-bad", **why)
-    ended = mesh.end(f"rollout_{GOOD}", started, seconds=180)
-    return Releases(ended, good, mesh.end(f"rollout_{BAD}", failing, seconds=180), bad, before)
+    ended = mesh.end(f"rollout_{GOOD}", started)
+    return Releases(ended, good, mesh.end(f"rollout_{BAD}", failing), bad, before)
 
 
 def outcome(mesh: Scene, run: Ended) -> dict[str, Any]:

@@ -61,7 +61,9 @@ def preflight(digest: str | None, **params: Any) -> tuple[Run, Any]:
 
 def test_a_digest_that_failed_here_is_refused_before_the_cluster_is_asked(asked) -> None:
     run, execute = preflight(BAD)
-    with pytest.raises(errors.GateFailed, match=r"ended as rolled_back in run run-1: 98\.1 %.*Release it with force"):
+    with pytest.raises(
+        errors.GateFailed, match=r"ended as rolled_back in run run-1: 98\.1 %.*Start it with Release it again"
+    ):
         execute()
     assert not asked
     evidence = run.xcoms["preflight", "evidence"]
