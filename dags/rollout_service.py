@@ -17,7 +17,7 @@ the order in which they were asked for. A push that is delivered twice is one ro
 |---|---|---|
 | succeeded, skipped | on the primary, which runs the digest | nothing |
 | rolled_back | on the primary, which runs the previous digest | read which check failed; push a mended image |
-| failed_on_canary | **on the canary** | act now: roll back with *Roll back a service* |
+| failed_on_canary | **on the canary** | act now: put the primary back (`kubectl rollout undo`), then *Roll back a service*; `docs/operations.md` has the commands |
 | superseded, aborted | as the later revision says | nothing, or look at who stopped it |
 | wedged, unknown | not known | look at Flagger's log and the Canary's events |
 

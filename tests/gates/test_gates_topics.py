@@ -398,6 +398,23 @@ def test_between_releases_traffic_is_on_the_primary(phase, on_canary, result):
     assert rollout.traffic([], routes={}).passed
 
 
+def a_primary(**status: int) -> Obj:
+    counts = {"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2, **status}
+    metadata = {"name": "web-primary", "namespace": "weather", "generation": 1}
+    return {"metadata": metadata, "spec": {"replicas": 2}, "status": counts}
+
+
+def test_a_release_needs_a_primary_that_could_take_the_traffic():
+    """Flagger gives it all of the traffic when a new revision meets it unready after a promotion that failed."""
+    cd = {"metadata": {}, "spec": {"targetRef": {"name": "web"}, "analysis": {}}, "status": {"phase": "Failed"}}
+    says(rollout.primary_ready(cd, a_primary()), PASS, "2 out of 2")
+    says(rollout.primary_ready(cd, a_primary(availableReplicas=0)), FAIL, "rollout undo deployment/web-primary")
+    says(rollout.primary_ready(cd, None), PASS, "does not ask")
+    says(rollout.primary_ready(None, None), PASS, "does not ask")
+    skipping = {**cd, "spec": {**cd["spec"], "skipAnalysis": True}}
+    assert rollout.primary_ready(skipping, a_primary(availableReplicas=0)).passed
+
+
 def test_a_service_that_no_canary_watches_has_none_that_is_busy():
     says(rollout.canary_idle(None, watched=False), PASS, "no Canary watches")
 

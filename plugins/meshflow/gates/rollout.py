@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from meshflow.gates.model import Number, Result, Verdict
 from meshflow.mesh import injection
-from meshflow.mesh.observation import State, names, state_of
+from meshflow.mesh.blue_green import readiness
+from meshflow.mesh.observation import State, names, skips_analysis, state_of
 from meshflow.mesh.weights import weights
 from meshflow.objects.reference import Obj
 from meshflow.release.request import DIGEST
 
 IDLE, SIDECAR, RESOLVED, QUARANTINE = "rollout.canary_idle", "rollout.sidecar", "rollout.digest", "rollout.quarantine"
-TRAFFIC = "rollout.traffic"
+TRAFFIC, PRIMARY = "rollout.traffic", "rollout.primary"
 
 BUSY = frozenset({State.STARTING, State.ASKING, State.ANALYSING, State.PROMOTING, State.DELETED, State.STRANGE})
 
@@ -47,6 +48,23 @@ def canary_idle(canary: Obj | None, *, watched: bool = True, supersede: bool = F
     if state_of(canary) in BUSY:
         return Verdict(IDLE, Result.FAIL, f"the Canary is busy: {phase or 'not initialised yet'}", numbers)
     return Verdict(IDLE, Result.PASS, f"the Canary is {phase}", numbers)
+
+
+def primary_ready(canary: Obj | None, primary: Obj | None) -> Verdict:
+    """Whether Flagger can take a new revision: it looks at the primary first, by this rule.
+
+    Meeting one that is not ready it never analyses the revision; and one whose time is over, as after a promotion that
+    failed, gets all of the traffic while the canary, which served, is scaled to nothing.
+    """
+    if canary is None or primary is None or skips_analysis(canary):
+        return Verdict(PRIMARY, Result.PASS, "Flagger does not ask for a primary that is ready")
+    state = readiness(primary)
+    if state.ready:
+        return Verdict(PRIMARY, Result.PASS, f"the primary is ready: {state.message}")
+    name, namespace = primary["metadata"]["name"], primary["metadata"].get("namespace", "")
+    way_out = f"kubectl -n {namespace} rollout undo deployment/{name}"
+    reason = f"the primary is not ready ({state.message}), and Flagger would send it all of the traffic"
+    return Verdict(PRIMARY, Result.FAIL, f"{reason}: mend it first, after a failed promotion with {way_out}")
 
 
 def sidecar_present(namespace: Obj | None, template: Obj, *, pods: Iterable[Obj] = ()) -> Verdict:

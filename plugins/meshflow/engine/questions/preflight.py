@@ -30,6 +30,7 @@ async def ask(kube: Kube, mesh: Mesh, options: Options) -> list[Verdict]:
         istio.available(deployments, version=mesh.istio.version, revision=revision),
         istio.bundles_set(webhooks),
         rollout.canary_idle(canary, watched=bool(name), supersede=bool(options.get("supersede"))),
+        rollout.primary_ready(canary, workloads[1] if canary and len(workloads) > 1 else None),
         rollout.sidecar_present(namespace, _template(workloads), pods=[pod for pod in pods if _of(workloads, pod)]),
     ]
 
