@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -133,6 +133,15 @@ def test_steps_are_in_order_of_time_and_each_is_there_once():
     first = timeline.steps(events)
     assert [step.value for step in first] == [20, 40]
     assert timeline.merge(first, timeline.steps(reversed(events))) == first
+
+
+def test_within_one_second_weights_rise_and_then_fall_however_they_were_seen():
+    """An event knows no fractions of a second; a step that was seen in the objects does."""
+    seen = Step(datetime.fromisoformat(AT) + timedelta(milliseconds=400), StepKind.WEIGHT, "canary weight 40", value=40)
+    words = ("canary weight 100", "canary weight 60", "primary weight 30", "canary weight 5", "primary weight 80")
+    said = [event(f"Advance web.weather {words}") for words in words]
+    found = timeline.merge([seen], timeline.steps([*said, event("Routing all traffic to primary")]))
+    assert [step.value for step in found] == [5, 40, 60, 100, 70, 20, 0]
 
 
 def test_steps_of_an_earlier_rollout_are_left_out():

@@ -100,6 +100,7 @@ PATTERNS: tuple[tuple[StepKind, str | None, re.Pattern[str]], ...] = tuple(
 )
 """First match wins: kind, name of the check when the message does not hold it, and where the numbers stand."""
 
+_BACK = re.compile(r"^(?:Advance \S+ primary weight|Routing all traffic to primary)")
 _REACHED = re.compile(r"failed checks threshold reached (?P<number>\d+)$")
 _UNITS_MS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4, "h": 3.6e6}
 
@@ -164,9 +165,12 @@ def steps(events: Iterable[Obj], *, since: datetime | None = None) -> tuple[Step
 
 
 def merge(known: Iterable[Step], found: Iterable[Step]) -> tuple[Step, ...]:
-    """Both together in order of time, each step once."""
+    """Both together in order of time, each step once.
+
+    Events have a clock of whole seconds; steps within one are in the order in which Flagger takes them.
+    """
     unique = {step.key: step for step in [*known, *found]}
-    return tuple(sorted(unique.values(), key=lambda step: (step.time, _ORDER[step.kind], step.count, step.message)))
+    return tuple(sorted(unique.values(), key=_place))
 
 
 def read(event: Obj) -> Step:
@@ -233,6 +237,14 @@ def moment(text: str | None) -> datetime | None:
 
 
 _ORDER = {kind: place for place, kind in enumerate(StepKind)}
+
+
+def _place(step: Step) -> tuple[datetime, int, float, int, str]:
+    """Where a step belongs. Of one second's weights those that rise come first: back to the primary is the end."""
+    weight = step.value if step.kind is StepKind.WEIGHT and step.value is not None else 0.0
+    back = _BACK.search(step.message) is not None
+    second = step.time.replace(microsecond=0)
+    return (second, _ORDER[step.kind], 200.0 - weight if back else weight, step.count, step.message)
 
 
 def _numbers(found: Mapping[str, str | None]) -> tuple[float | None, float | None, str]:
