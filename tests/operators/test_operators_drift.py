@@ -27,7 +27,7 @@ PASSED = {"gate": "mtls", "result": "pass", "reason": "as declared", "numbers": 
 def declared(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """Two applied objects; the gates about the mesh's meaning are fine."""
 
-    async def fine(*_: Any) -> Verdicts:
+    async def fine(*_: Any, **__: Any) -> Verdicts:
         return Verdicts.of([Verdict.from_json(PASSED)])
 
     monkeypatch.setattr(drift, "_meaning", fine)
@@ -158,6 +158,31 @@ def test_what_could_not_be_compared_is_not_fine() -> None:
 def test_a_gate_that_did_not_pass_is_a_finding(result: str) -> None:
     gate = {**PASSED, "result": result, "reason": "weather/web accepts plaintext"}
     assert f"mtls {result}: weather/web accepts plaintext" in judged({"gates": [gate]})
+
+
+@pytest.fixture
+def starting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Gates that fail at the first look and pass at the next; which were asked."""
+    asked: list[str] = []
+
+    async def evaluate(_kube: Any, _mesh: Any, name: str, _options: Any) -> list[Verdict]:
+        asked.append(name)
+        return [Verdict(name, Result.FAIL if len(asked) <= len(drift.GATES) else Result.PASS, "as asked")]
+
+    monkeypatch.setattr(gates, "evaluate", evaluate)
+    monkeypatch.setattr(drift, "SETTLE", 600.0)
+    monkeypatch.setattr(drift, "PAUSE", 0.0)
+    return asked
+
+
+async def test_a_pod_that_just_starts_is_no_finding(starting: list[str]) -> None:
+    assert (await drift._meaning(None, None, as_declared=True)).passed
+    assert len(starting) == 2 * len(drift.GATES)
+
+
+async def test_what_differs_is_told_without_waiting_for_gates_that_it_makes_fail(starting: list[str]) -> None:
+    assert not (await drift._meaning(None, None, as_declared=False)).passed
+    assert starting == list(drift.GATES)
 
 
 def test_a_long_list_of_findings_is_cut_and_counted() -> None:

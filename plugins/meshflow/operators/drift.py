@@ -74,7 +74,7 @@ class Detect(DriftOperator):
             drift += [f"{bundle}: {describe(entry)}" for entry in plan.changed if entry.action is not Action.UNKNOWN]
             unknown += [f"{bundle}: {entry.reference}: {entry.message}" for entry in plan.having(Action.UNKNOWN)]
             self.log.info("%s: %s", bundle, summary(plan))
-        verdicts = self.ask(lambda kube: _meaning(kube, mesh))
+        verdicts = self.ask(lambda kube: _meaning(kube, mesh, as_declared=not (drift or unknown)))
         self.log_lines("\n".join(str(verdict) for verdict in verdicts))
         self.log.info("Not as declared: %d; not to be compared: %d", len(drift), len(unknown))
         return {
@@ -163,7 +163,7 @@ class Judge(DriftOperator):
         mesh = self.mesh
         planned = self.ask(lambda kube: plan_all(kube, mesh, self.rendered(context)))
         changed = [(bundle, entry) for bundle, (plan, _) in planned.items() for entry in plan.changed]
-        verdicts = self.ask(lambda kube: _meaning(kube, mesh))
+        verdicts = self.ask(lambda kube: _meaning(kube, mesh, as_declared=not changed))
         return {
             "drift": [
                 f"{bundle}: {describe(entry)}" for bundle, entry in changed if entry.action is not Action.UNKNOWN
@@ -236,12 +236,15 @@ async def _apply(kube: Kube, planned: Planned, written: dict[str, str]) -> None:
         await applier.run(kube, planned.objects, planned.plan, settled=go_on, done=note)
 
 
-async def _meaning(kube: Kube, mesh: settings.Mesh) -> Verdicts:
-    """What the state of the cluster means for the mesh, by the same gates as the phases use."""
+async def _meaning(kube: Kube, mesh: settings.Mesh, *, as_declared: bool) -> Verdicts:
+    """What the state of the cluster means for the mesh, by the same gates as the phases use.
+
+    Only where all is as declared are they given time: what differs is drift by itself, and may be why they fail.
+    """
     from meshflow.engine import gates
     from meshflow.gates.model import Verdicts
 
-    deadline = time.monotonic() + SETTLE
+    deadline = time.monotonic() + (SETTLE if as_declared else 0)
     while True:
         verdicts = Verdicts.of(*[await gates.evaluate(kube, mesh, name, {}) for name in GATES])
         if verdicts.passed or time.monotonic() >= deadline:
