@@ -17,7 +17,7 @@ EXAMPLES = """examples:
   python -m sandbox fault error --code 503 --rate 0.3 --seconds 20
   python -m sandbox fault reset --verb patch --count 1
   python -m sandbox fault watches --resource canaries --expire
-  python -m sandbox fault pods --image '*podinfo:6.14.0*' --change crash_after=1
+  python -m sandbox fault pods --image '*podinfo@sha256:*' --change crash_after=1
   python -m sandbox fault webhooks --seconds 10
   python -m sandbox fault clock --by 3600
   python -m sandbox fault list
