@@ -93,6 +93,18 @@ class AirflowApi:
         answer.raise_for_status()
         return answer.json()["value"]
 
+    def why(self, dag_id: str, run_id: str) -> str:
+        """The sentence of the first failed task that left one, looked for in the runs that this one triggered too."""
+        failed = [task for task, item in self.tasks(dag_id, run_id).items() if item["state"] == "failed"]
+        for task in failed:
+            if failure := self.xcom(dag_id, run_id, task, "failure"):
+                return f"{dag_id}.{task}: {failure['message']}"
+        for task in failed:
+            if child := self.xcom(dag_id, run_id, task, "trigger_run_id"):
+                name = task.removeprefix("services.")
+                return self.why(name if name in self.dags() else f"rollout_{name}", child)
+        return f"{dag_id}: {', '.join(failed) or 'no task'} failed; the UI has the logs"
+
     def log(self, dag_id: str, run_id: str, task_id: str, *, attempt: int = 1) -> str:
         """A task's log as plain lines."""
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{attempt}"

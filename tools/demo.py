@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from tools.airflow_api import ENDED
 from tools.processes import ProcessError
 from tools.stack import ROOT, USER, Stack
+from tools.summary import Row, Summary
 
 HOME = ROOT / ".meshflow" / "demo"
 LOCK = ROOT / ".meshflow" / "demo.lock"
@@ -40,23 +40,12 @@ class Unexpected(RuntimeError):
 
 
 @dataclass
-class Row:
-    """One line of the summary."""
-
-    step: str
-    result: str
-    details: str
-    seconds: float
-
-
-@dataclass
 class Story:
     """The demo on one stack."""
 
     stack: Stack
     console: Console
-    rows: list[Row] = field(default_factory=list)
-    gates: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    summary: Summary = field(default_factory=Summary)
     began: float = field(default_factory=time.monotonic)
     told: bool = False
 
@@ -95,9 +84,9 @@ class Story:
             state = run["state"]
         progress.look()
         if state != "success":
-            raise Unexpected(f"bootstrap_mesh ended as {state}: {self.why('bootstrap_mesh', run_id)}")
+            raise Unexpected(f"bootstrap_mesh ended as {state}: {self.stack.api.why('bootstrap_mesh', run_id)}")
         for dag_id in (*PHASES, *progress.rollouts(), "verify_observability"):
-            self.rows.append(self.summary_of(dag_id))
+            self.summary.add(self.stack.api, dag_id)
 
     def good_release(self) -> None:
         """frontend gets a new image and is promoted."""
@@ -108,7 +97,7 @@ class Story:
         if not runs.endswith(image["digest"]):
             raise Unexpected(f"frontend was promoted, but its primary runs {runs} and not {image['digest']}")
         self.say(f"frontend-primary runs {runs}", style="green")
-        self.rows.append(outcome)
+        self.summary.rows.append(outcome)
 
     def bad_release(self) -> None:
         """data-analysis gets an image that fails a fifth of its requests, and is rolled back."""
@@ -118,7 +107,7 @@ class Story:
         if weights.get("data-analysis-primary") != 100:
             raise Unexpected(f"data-analysis was rolled back, but traffic is {weights}")
         self.say("all traffic of data-analysis is on its primary", style="green")
-        self.rows.append(outcome)
+        self.summary.rows.append(outcome)
 
     def drift(self) -> None:
         """Somebody weakens mutual TLS by hand; the drift check finds it, and repairs it when asked to."""
@@ -132,15 +121,16 @@ class Story:
                 f"check_drift ended as {state} and reported {report.get('drift')}: the change was not found"
             )
         self.say(f"check_drift failed, as it should: {found[0]}", style="yellow")
-        self.rows.append(Row("check_drift", "drift found", found[0], seconds))
+        self.summary.rows.append(Row("check_drift", "drift found", found[0], seconds))
         run_id, state, seconds = self.run_to_end("check_drift", remediate=True)
         mode = self.stack.cluster.get(POLICY)["spec"]["mtls"]["mode"]
         if state != "success" or mode != "STRICT":
-            raise Unexpected(
-                f"check_drift with Repair ended as {state} and mTLS is {mode}: {self.why('check_drift', run_id)}"
-            )
+            why = self.stack.api.why("check_drift", run_id)
+            raise Unexpected(f"check_drift with Repair ended as {state} and mTLS is {mode}: {why}")
         self.say("check_drift with Repair: mTLS is STRICT again", style="green")
-        self.rows.append(Row("check_drift (repair)", "repaired", "PeerAuthentication/istio-system/default", seconds))
+        self.summary.rows.append(
+            Row("check_drift (repair)", "repaired", "PeerAuthentication/istio-system/default", seconds)
+        )
 
     def push(self, tag: str, *, error_rate: float = 0.0, latency_p99: float = 120.0) -> dict[str, Any]:
         """An image of the sandbox's registry whose pods will behave so."""
@@ -173,9 +163,8 @@ class Story:
         decision = self.stack.api.xcom(dag_id, run_id, "follow", "outcome") or {}
         outcome = decision.get("outcome", "unknown")
         if outcome != expected:
-            raise Unexpected(
-                f"{dag_id} ended as {outcome}, not {expected}: {decision.get('message') or self.why(dag_id, run_id)}"
-            )
+            why = decision.get("message") or self.stack.api.why(dag_id, run_id)
+            raise Unexpected(f"{dag_id} ended as {outcome}, not {expected}: {why}")
         self.say(
             f"{dag_id}: [bold]{outcome}[/bold]: {decision['message']}",
             style="green" if expected == "succeeded" else "yellow",
@@ -193,66 +182,11 @@ class Story:
             state = run["state"]
         return run_id, state, time.monotonic() - began
 
-    def summary_of(self, dag_id: str) -> Row:
-        """The newest run of a DAG as a line of the summary."""
-        run = self.stack.api.runs(dag_id)[0]
-        tasks = self.stack.api.tasks(dag_id, run["dag_run_id"])
-        counts: dict[str, int] = {}
-        gates: list[dict[str, Any]] = []
-        for task in tasks:
-            result = self.stack.api.xcom(dag_id, run["dag_run_id"], task)
-            if isinstance(result, dict) and "counts" in result and "set" in result:
-                for action, number in result["counts"].items():
-                    counts[action] = counts.get(action, 0) + number
-            gates += self.stack.api.xcom(dag_id, run["dag_run_id"], task, "evidence") or []
-        self.gates += [(dag_id, verdict) for verdict in gates if not dag_id.startswith("rollout_")]
-        objects = ", ".join(f"{number} {action}" for action, number in sorted(counts.items()))
-        good = sum(verdict["result"] == "pass" for verdict in gates)
-        passed = f"{good} of {len(gates)} gates" if gates else ""
-        outcome = (self.stack.api.xcom(dag_id, run["dag_run_id"], "follow", "outcome") or {}).get("outcome")
-        return Row(
-            dag_id, outcome or run["state"], "; ".join(filter(None, (objects, passed))), run.get("duration") or 0.0
-        )
-
-    def why(self, dag_id: str, run_id: str) -> str:
-        """The sentence of the first failed task, looked for in the runs that this one triggered too."""
-        for task, item in self.stack.api.tasks(dag_id, run_id).items():
-            if item["state"] != "failed":
-                continue
-            child = self.stack.api.xcom(dag_id, run_id, task, "trigger_run_id")
-            if child:
-                child_dag = task.removeprefix("services.")
-                child_dag = child_dag if child_dag in self.stack.api.dags() else f"rollout_{child_dag}"
-                return self.why(child_dag, child)
-            failure = self.stack.api.xcom(dag_id, run_id, task, "failure")
-            return f"{dag_id}.{task}: {failure['message']}" if failure else f"{dag_id}.{task}: see its log in the UI"
-        return "no task failed; see the UI"
-
-    def _gates_table(self) -> Table:
-        table = Table(title="Gates of the phases")
-        for name in ("phase", "gate", "result", "what was seen", "numbers"):
-            table.add_column(name, overflow="fold")
-        for dag_id, verdict in self.gates:
-            numbers = ", ".join(f"{name} {_number(value)}" for name, value in verdict["numbers"].items())
-            table.add_row(dag_id, verdict["gate"], verdict["result"], verdict["reason"], numbers)
-        return table
-
     def check_alive(self) -> None:
         """Unexpected when a process of the stack died."""
         if dead := self.stack.dead():
             part = self.stack.parts[dead[0]]
             raise Unexpected(f"{part.name} ended by itself; the end of {_short(part.log)}:\n{part.tail()}")
-
-    def print_summary(self) -> None:
-        """The tables at the end."""
-        if self.gates:
-            self.console.print(self._gates_table())
-        table = Table(title="What happened", show_lines=False)
-        for name, justify in (("step", "left"), ("result", "left"), ("details", "left"), ("time", "right")):
-            table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
-        for row in self.rows:
-            table.add_row(row.step, row.result, row.details, f"{row.seconds:.1f} s")
-        self.console.print(table)
 
 
 class Progress:
@@ -356,12 +290,12 @@ def _told(story: Story, *, stay: bool) -> int:
     try:
         story.tell()
     except (Unexpected, ProcessError, TimeoutError) as problem:
-        story.print_summary()
+        story.summary.print(story.console)
         story.console.print(f"[bold red]Not as expected:[/bold red] {problem}", highlight=False)
         story.say(f"logs are below {_short(story.stack.home / 'logs')}")
         return 1
     story.told = True
-    story.print_summary()
+    story.summary.print(story.console)
     story.say("[bold green]Everything happened as expected.[/bold green]")
     if stay:
         story.say(f"Airflow: {story.stack.url} (user {USER}, password {story.stack.password}); Ctrl-C stops everything")
@@ -397,10 +331,6 @@ def _now() -> str:
 
 def _short(path: Path) -> str:
     return os.path.relpath(path, ROOT)
-
-
-def _number(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _weights(weights: dict[str, int]) -> str:

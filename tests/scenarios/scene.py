@@ -100,15 +100,7 @@ class Scene:
 
     def why(self, ended: Ended) -> str:
         """Why a run failed: its own sentence, or that of a run that it triggered."""
-        if own := self.failure(ended.dag_id, ended.run_id):
-            return f"{ended.dag_id}: {own}"
-        for task in self.api.tasks(ended.dag_id, ended.run_id).values():
-            child = self.api.xcom(ended.dag_id, ended.run_id, task["task_id"], "trigger_run_id")
-            if task["state"] == "failed" and child:
-                name = task["task_id"].removeprefix("services.")
-                dag_id = name if name in self.api.dags() else f"rollout_{name}"
-                return self.why(Ended(dag_id, child, "failed"))
-        return f"{ended.dag_id} ended as {ended.state}"
+        return self.api.why(ended.dag_id, ended.run_id)
 
     def states(self, ended: Ended) -> dict[str, str]:
         """The state of each task of a run."""
