@@ -13,8 +13,8 @@ First the ingress and egress gateways with the hosts outside the mesh, then mutu
 | gates | effective mTLS of every workload and port, by Istio's precedence | the workload, the port and the deciding policy are named |
 | record | the run's record, also after a failure | the store is not writable |
 
-**If traffic breaks after `enforce`**: the last good state is PERMISSIVE. `docs/operations.md` has the command that goes
-back to it in Meshflow's name; a plain edit would make the next run stop at a conflict.
+**If traffic breaks after `enforce`**: `docs/operations.md` has the commands that take STRICT, authorization and network
+policies back; a plain edit would make the next run stop at a conflict.
 """
 
 from datetime import timedelta

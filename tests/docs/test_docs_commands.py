@@ -78,20 +78,29 @@ def test_the_account_of_the_guide_can_log_in(cluster: Sandbox, checkout: Path) -
     typed(block("docs/own-cluster.md", "docs/rbac.yaml"), checkout, cluster.kubeconfig)
     (token,) = [example.text for example in documents.examples("yaml") if example.file == "token.yaml"]
     (checkout / "token.yaml").write_text(token)
-    airflow = checkout / "bin" / "airflow"
-    airflow.parent.mkdir()
-    airflow.write_text('#!/bin/sh\necho "$@"\n')
-    airflow.chmod(0o755)
-    said = typed(block("docs/own-cluster.md", "set-credentials"), checkout, cluster.kubeconfig)
-    assert "connections add kubernetes_default" in said
+    for name in ("airflow", "sudo"):
+        command = checkout / "bin" / name
+        command.parent.mkdir(exist_ok=True)
+        command.write_text('#!/bin/sh\necho "$@"\n')
+        command.chmod(0o755)
+    typed(block("docs/own-cluster.md", "set-credentials"), checkout, cluster.kubeconfig)
+    said = typed(block("docs/own-cluster.md", "connections add kubernetes_default"), checkout, cluster.kubeconfig)
+    placed, named = said.splitlines()
+    assert placed.split()[-2:] == ["meshflow.kubeconfig", "/etc/meshflow/meshflow.kubeconfig"]
+    assert "connections add kubernetes_default" in named
+    assert "/etc/meshflow/meshflow.kubeconfig" in named
     assert ACCOUNT in typed("kubectl auth whoami", checkout, checkout / "meshflow.kubeconfig")
 
 
 def test_the_way_back_to_permissive_is_written_in_our_name(cluster: Sandbox, checkout: Path) -> None:
     """docs/operations.md: the next run has to find no conflict."""
-    made = "kubectl create namespace istio-system --dry-run=client -o yaml | kubectl apply -f -"
-    typed(made, checkout, cluster.kubeconfig)
+    for name in ("istio-system", "istio-ingress", "istio-egress"):
+        made = f"kubectl create namespace {name} --dry-run=client -o yaml | kubectl apply -f -"
+        typed(made, checkout, cluster.kubeconfig)
+    deny = "kubectl apply --server-side --field-manager=meshflow -f include/manifests/mtls/strict/authorization.yaml"
+    typed(deny, checkout, cluster.kubeconfig)
     typed(block("docs/operations.md", "--force-conflicts"), checkout, cluster.kubeconfig)
+    assert "default-deny" not in typed("kubectl get authorizationpolicies -A", checkout, cluster.kubeconfig)
     show = "kubectl -n istio-system get peerauthentication default --show-managed-fields -o yaml"
     assert "manager: meshflow\n" in typed(show, checkout, cluster.kubeconfig)
 
