@@ -18,15 +18,15 @@ from meshflow import settings
 from meshflow.operators import frame
 
 
-def run(dag_id: str, *, task_id: str | None = None) -> TriggerDagRunOperator:
-    """A run of another DAG with the same parameters, waited for."""
+def run(dag_id: str, *phases: str, task_id: str | None = None) -> TriggerDagRunOperator:
+    """A run of another DAG with the same parameters, waited for; it asks, too, where mesh.yaml wants that of its phases."""
     return TriggerDagRunOperator(
         task_id=task_id or dag_id,
         trigger_dag_id=dag_id,
         conf={
             "cluster": "{{ params.cluster }}",
             "dry_run": "{{ params.dry_run }}",
-            "approve": "{{ params.approve }}",
+            "approve": frame.asks(*phases) or "{{ params.approve }}",
             "requested_by": "bootstrap_mesh",
         },
         retries=0,  # the tasks of that run retry by themselves; its failure is the answer
@@ -38,11 +38,11 @@ def run(dag_id: str, *, task_id: str | None = None) -> TriggerDagRunOperator:
 
 with DAG("bootstrap_mesh", **frame.common(title="Bootstrap the mesh", doc=__doc__, tags=("bootstrap",))):
     phases = [
-        run("install_istio"),
-        run("enable_injection"),
-        run("secure_mesh"),
-        run("deploy_observability"),
-        run("deploy_flagger"),
+        run("install_istio", "istio"),
+        run("enable_injection", "injection"),
+        run("secure_mesh", "gateway", "mtls"),
+        run("deploy_observability", "observability"),
+        run("deploy_flagger", "flagger"),
     ]
     with TaskGroup("services") as services:
         for service in settings.service_names():

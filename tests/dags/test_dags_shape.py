@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from airflow.sdk import DAG, Param
 
 from meshflow import settings
 from meshflow.operators.retries import MeshflowRetries
+from tests.dags.conftest import loaded
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = sorted(entry.name for entry in (ROOT / "include/manifests/services").iterdir() if entry.is_dir())
@@ -123,6 +126,22 @@ def test_the_bootstrap_passes_on_what_it_was_asked(dags: Mapping[str, DAG]) -> N
         assert {"cluster", "dry_run", "approve"} <= set(task.conf)
         assert task.wait_for_completion
         assert task.retries == 0  # a phase that fails is not run four times
+
+
+def test_where_mesh_yaml_wants_a_person_asked_the_bootstrap_asks_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copytree(settings.load().file.parent, tmp_path / "include")
+    file = tmp_path / "include/mesh.yaml"
+    mesh = yaml.safe_load(file.read_text())
+    for phase in ("mtls", "flagger"):
+        mesh["phases"][phase]["approve"] = True
+    file.write_text(yaml.safe_dump(mesh))
+    monkeypatch.setenv("MESHFLOW_MESH", str(file))
+    dags = loaded()
+    confs = {task.trigger_dag_id: task.conf["approve"] for task in dags["bootstrap_mesh"].tasks}
+    assert {dag_id for dag_id, asked in confs.items() if asked is True} == {"secure_mesh", "deploy_flagger"}
+    assert {dag_id for dag_id in PHASES if dags[dag_id].params["approve"]} == {"secure_mesh", "deploy_flagger"}
 
 
 def test_what_a_rollback_chose_reaches_the_rollout_as_it_is(dags: Mapping[str, DAG]) -> None:

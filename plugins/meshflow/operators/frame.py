@@ -38,13 +38,12 @@ def common(
     `phases` decide the default of the param `approve`: true if one of them asks for it in mesh.yaml.
     """
     mesh = settings.load()
-    approve = any(mesh.phases[phase].approve for phase in phases if phase in mesh.phases)
     return {
         "dag_display_name": title,
         "description": _first_sentence(doc) or title,
         "doc_md": doc,
         "tags": {"meshflow", *tags},
-        "params": _form(params or {}, common_params(list(mesh.clusters), approve=approve)),
+        "params": _form(params or {}, common_params(list(mesh.clusters), approve=asks(*phases))),
         "schedule": schedule,
         "catchup": False,
         "max_active_runs": 1,
@@ -52,6 +51,12 @@ def common(
         "default_args": dict(DEFAULT_ARGS),
         "render_template_as_native_obj": True,
     }
+
+
+def asks(*phases: str) -> bool:
+    """Whether mesh.yaml wants a person to read the plan of one of these phases."""
+    declared = settings.load().phases
+    return any(declared[phase].approve for phase in phases if phase in declared)
 
 
 def _first_sentence(doc: str | None) -> str:
