@@ -7,6 +7,7 @@ pods at 160 % or four at 80 %. Without an entry they use just what the autoscale
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from sandbox.controllers import conditions, events
@@ -15,6 +16,7 @@ from sandbox.controllers.base import Controller, Key, Watched
 Obj = dict[str, Any]
 
 API = "autoscaling/v2"
+WORDS = {"Resource": "resource", "ContainerResource": "containerResource"}
 BATCH = 0.05  # seconds in which changes of a target are gathered into one look
 
 
@@ -109,9 +111,8 @@ class Autoscalers(Controller):
                 f"the desired replica count is {bound} the {limit} replica count",
             )
         metrics = [
-            {"type": "Resource", "resource": {"name": m["resource"]["name"], "current": current(m, used)}}
-            for m in hpa["spec"].get("metrics") or ()
-            if m.get("type") == "Resource"
+            {"type": kind, word: {**named(found), "current": current(found, used)}}
+            for kind, word, found in resources(hpa)
         ]
         counts: Obj = {"currentReplicas": observed, "desiredReplicas": wanted, "currentMetrics": metrics}
         return self._conditions(hpa, able, active, limited), counts
@@ -134,15 +135,28 @@ class Autoscalers(Controller):
             await self.client.update({**hpa, "status": status}, subresource="status")
 
 
+def resources(hpa: Obj) -> Iterator[tuple[str, str, Obj]]:
+    """(type, its field, what stands there) of each metric about a resource of the pods or of one container in them."""
+    for metric in hpa["spec"].get("metrics") or ():
+        word = WORDS.get(metric.get("type"))
+        if word and metric.get(word):
+            yield metric["type"], word, metric[word]
+
+
+def named(found: Obj) -> Obj:
+    """Which resource, and of which container."""
+    return {key: found[key] for key in ("name", "container") if key in found}
+
+
 def goal(hpa: Obj) -> float:
     """The first target utilisation in per cent; 80 where there is none."""
-    targets = ((m.get("resource") or {}).get("target") or {} for m in hpa["spec"].get("metrics") or ())
+    targets = (found.get("target") or {} for _, _, found in resources(hpa))
     return float(next((t["averageUtilization"] for t in targets if t.get("averageUtilization")), 80))
 
 
-def current(metric: Obj, used: float) -> Obj:
+def current(found: Obj, used: float) -> Obj:
     """The measured value of one metric, in the terms of its target."""
-    target = metric["resource"]["target"]
+    target = found["target"]
     if target.get("averageUtilization"):
         return {"averageUtilization": round(used), "averageValue": f"{round(used)}m"}
     return {"averageValue": target.get("averageValue", "0")}

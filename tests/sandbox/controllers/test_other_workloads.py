@@ -115,6 +115,19 @@ async def test_an_autoscaler_raises_its_target_to_the_minimum_and_follows_the_lo
     assert {c["type"]: c["status"] for c in status["conditions"]}["ScalingActive"] == "True"
 
 
+async def test_an_autoscaler_says_what_it_measured_of_one_container_as_of_whole_pods(world):
+    target = {"type": "Utilization", "averageUtilization": 50}
+    app = {"name": "cpu", "container": "app", "target": target}
+    await world.deploy(replicas=2)
+    metrics = [{"type": "ContainerResource", "containerResource": app}]
+    await world.client.create(autoscaler("web", minReplicas=2, maxReplicas=5, metrics=metrics))
+    world.controllers.autoscalers.measure("shop", "web", 150)
+    await world.until(lambda: world.available() == 3)
+    (found,) = world.find("autoscaling", "horizontalpodautoscalers", "x")["status"]["currentMetrics"]
+    assert found["containerResource"]["container"] == "app"
+    assert found["containerResource"]["current"]["averageUtilization"] == 50
+
+
 async def test_an_autoscaler_leaves_a_target_at_zero_alone(world):
     """As Flagger does with the target of a canary."""
     await world.deploy(replicas=0)
