@@ -1,7 +1,8 @@
 """### Deploy the observability stack
 
-Prometheus, Grafana with Istio's dashboards, and Kiali, from the charts pinned in `include/mesh.yaml`. They stay behind
-the API server; NodePorts are an option in the values files. Kiali's and Grafana's logins are in Kubernetes Secrets.
+Prometheus, Grafana with two dashboards (mesh overview, rollouts), and Kiali, from the charts pinned in
+`include/mesh.yaml`. They stay behind the API server; NodePorts are an option in the values files. Kiali's and Grafana's
+logins are in Kubernetes Secrets.
 
 | task | what it does | when it fails |
 |---|---|---|

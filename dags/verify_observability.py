@@ -8,14 +8,33 @@ Proves that what is watched can be seen, with the numbers as evidence. Writes no
 | record | the evidence, also after a failure | the store is not writable |
 """
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Param
 
 from meshflow.operators import frame
 from meshflow.operators.record import Record
 from meshflow.sensors.gates import GateSensor
 
 with DAG(
-    "verify_observability", **frame.common(title="Verify observability", doc=__doc__, tags=("verify", "observability"))
+    "verify_observability",
+    **frame.common(
+        title="Verify observability",
+        doc=__doc__,
+        tags=("verify", "observability"),
+        params={
+            "dry_run": Param(
+                False,
+                type="boolean",
+                title="Dry run",
+                description="Look at nothing, as after a dry run of the other pipelines. Nothing is written either way.",
+            ),
+            "approve": Param(
+                False,
+                type="boolean",
+                title="Ask for approval",
+                description="Nobody is asked here: nothing is written.",
+            ),
+        },
+    ),
 ):
     gates = GateSensor(task_id="gates", gates="verify_observability")
     record = Record.of_run(chain="verify", gates=["gates"])

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 from rich.console import Console
 
 from tools.airflow_api import ENDED
@@ -289,7 +290,7 @@ def _stop_running() -> int:
 def _told(story: Story, *, stay: bool) -> int:
     try:
         story.tell()
-    except (Unexpected, ProcessError, TimeoutError) as problem:
+    except (Unexpected, ProcessError, TimeoutError, httpx.HTTPError) as problem:
         story.summary.print(story.console)
         story.console.print(f"[bold red]Not as expected:[/bold red] {problem}", highlight=False)
         story.say(f"logs are below {_short(story.stack.home / 'logs')}")

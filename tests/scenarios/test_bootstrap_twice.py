@@ -45,6 +45,18 @@ def test_no_object_of_the_inventories_moved(again: Again) -> None:
     assert contents(again.after) == contents(again.before)
 
 
+def test_what_nobody_else_writes_to_has_the_same_resource_version(again: Again) -> None:
+    """Controllers write the status of some, and istiod its bundle, whenever they like."""
+    versions = {line: obj["metadata"]["resourceVersion"] for line, obj in again.before.items() if ours_alone(obj)}
+    assert len(versions) > 50
+    assert {line: again.after[line]["metadata"]["resourceVersion"] for line in versions} == versions
+
+
+def ours_alone(obj: Obj) -> bool:
+    """Whether Meshflow is the only one that ever wrote to an object."""
+    return all(entry["manager"].startswith("meshflow") for entry in obj["metadata"].get("managedFields", []))
+
+
 def contents(objects: Mapping[str, Obj]) -> dict[str, tuple[Obj, ...]]:
     """Everything but what controllers write at any time, and with it when Meshflow wrote."""
     theirs = {"status": None, "metadata": None}

@@ -222,10 +222,22 @@ def test_secrets_that_are_made_are_the_ones_that_charts_ask_for(phases: Phases) 
 
 
 @pytest.mark.parametrize("name", ["prometheus", "grafana", "kiali"])
-def test_node_ports_are_an_option(name: str, tmp_path: Path) -> None:
-    values = yaml.safe_load((MESH.manifests / f"observability/values/{name}-nodeport.yaml").read_text())
-    assert "NodePort" in json.dumps(values)
-    assert f"observability/values/{name}-nodeport.yaml" in MESH.file.read_text()
+def test_node_ports_are_an_option(mesh: settings.Mesh, stand_ins: StandIns, name: str) -> None:
+    option = f"observability/values/{name}-nodeport.yaml"
+    assert f"# - {option}" in MESH.file.read_text()
+    phase = mesh.phases["observability"]
+    sources = [
+        source
+        if getattr(source, "release", "") != name
+        else source.model_copy(update={"values": [*source.values, option]})
+        for source in phase.sources
+    ]
+    chosen = phase.model_copy(update={"sources": sources})
+    exposed = mesh.model_copy(update={"phases": {**mesh.phases, "observability": chosen}})
+    found = render.phase(exposed, "observability", charts=stand_ins).objects
+    services = [item.obj["spec"] for item in found if item.reference.kind == "Service"]
+    (spec,) = [spec for spec in services if spec.get("type") == "NodePort"]
+    assert 30000 <= spec["ports"][0]["nodePort"] <= 32767
 
 
 @pytest.mark.parametrize("name", settings.service_names())
