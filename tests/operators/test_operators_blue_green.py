@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from meshflow import errors
 from meshflow.mesh.blue_green import COLOUR
+from meshflow.objects.reference import Reference
 from meshflow.operators.apply import Apply
 from meshflow.operators.drift import Detect
 from meshflow.operators.plan import PlanTask
@@ -16,6 +18,7 @@ from meshflow.operators.record import Record
 from meshflow.operators.render import Render
 from meshflow.operators.rollout import AcceptRequest, Follow, SetImage
 from meshflow.release.record import read
+from meshflow.triggers.health import HealthTrigger
 from tests.engine import examples
 from tests.operators.harness import Run, World
 
@@ -169,3 +172,16 @@ def test_neither_a_drift_check_nor_the_manifests_take_a_switch_back(shop: World)
     assert check.execute(Detect(task_id="detect", cluster="default"))["drift"] == []
     rollout(Run("third"))
     assert serving(shop) == "green"
+
+
+def test_a_cluster_that_could_not_be_asked_is_an_unknown_end_and_no_failure_of_the_image(shop: World) -> None:
+    rollout(Run("first"))
+    push(shop, "2")
+    run, task = Run("second", image="2"), Follow(task_id="follow", service="shop", cluster="default")
+    write(run)
+    green = Reference("apps", "Deployment", shop.namespace, "shop-green")
+    blind = HealthTrigger.within(timedelta(), cluster="default", references=[green]).blind("connection refused")
+    with pytest.raises(errors.WaitExpired, match="an answer of the cluster \\(connection refused\\)"):
+        task.resume(run.context(task), blind)
+    assert run.xcoms["follow", "outcome"]["outcome"] == "unknown"
+    assert serving(shop) == "blue"

@@ -216,11 +216,34 @@ def test_an_object_without_changed_fields_has_its_message() -> None:
     )
 
 
+def test_a_repeated_repair_keeps_what_its_first_try_wrote(declared: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    async def repair(_self: Any, _kube: Any, _mesh: Any, _context: Any, written: dict[str, str]) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            written["ConfigMap/a/b"] = "configure"
+            raise errors.ServerBusy("busy", status=503)
+
+    monkeypatch.setattr(Remediate, "_repair", repair)
+    run = rendered(Run(remediate=True))
+    with pytest.raises(errors.ServerBusy):
+        remediate(run)
+    assert remediate(run)["writes"] == {"ConfigMap/a/b": "configure"}
+
+
 @pytest.mark.parametrize(
-    ("result", "mode"), [("fail", "PERMISSIVE"), ("error", "PERMISSIVE"), ("inconclusive", "STRICT")]
+    ("result", "there", "afterwards"),
+    [
+        ("fail", {"mtls": {"mode": "PERMISSIVE"}}, "PERMISSIVE"),
+        ("fail", {"mtls": {}}, None),
+        ("fail", {}, None),
+        ("error", {"mtls": {"mode": "PERMISSIVE"}}, "PERMISSIVE"),
+        ("inconclusive", {"mtls": {"mode": "PERMISSIVE"}}, "STRICT"),
+    ],
 )
 def test_a_repair_takes_no_plain_text_from_those_who_speak_it(
-    declared: World, monkeypatch: pytest.MonkeyPatch, result: str, mode: str
+    declared: World, monkeypatch: pytest.MonkeyPatch, result: str, there: dict[str, Any], afterwards: str | None
 ) -> None:
     async def evidence(*_: Any) -> Verdicts:
         return Verdicts.of(Verdict("mtls.evidence", Result(result), "old → web: 12 requests in plain text"))
@@ -231,7 +254,7 @@ def test_a_repair_takes_no_plain_text_from_those_who_speak_it(
         "apiVersion": "security.istio.io/v1",
         "kind": "PeerAuthentication",
         "metadata": {"name": "default", "namespace": declared.namespace},
-        "spec": {"mtls": {"mode": "PERMISSIVE"}},
+        "spec": there,
     }
     declared.cluster.create(policies, policy)
     declared.phase("mtls", [{**policy, "spec": {"mtls": {"mode": "STRICT"}}}])
@@ -239,14 +262,14 @@ def test_a_repair_takes_no_plain_text_from_those_who_speak_it(
     run = Run(remediate=True)
     run.execute(Render(task_id="render", bundles=["istio", "mtls"], cluster="default"))
     run.execute(Detect(task_id="detect", cluster="default"))
-    if mode == "STRICT":
+    if afterwards == "STRICT":
         remediate(run)
     else:
         with pytest.raises(errors.GateFailed, match="1 objects were repaired, but not mtls: old → web: 12 requests"):
             remediate(run)
     live = declared.live("security.istio.io/v1/peerauthentications", "default")
     assert live
-    assert live["spec"]["mtls"]["mode"] == mode
+    assert live["spec"].get("mtls", {}).get("mode") == afterwards
     assert declared.live("configmaps", "b"), "the others are repaired all the same"
 
 

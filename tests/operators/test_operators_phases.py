@@ -220,11 +220,11 @@ def test_an_unknown_cluster_is_one_sentence_with_the_known_ones(world: World) ->
 POLICY = "security.istio.io/v1/peerauthentications"
 
 
-def mode(world: World, value: str) -> dict[str, Any]:
+def mode(world: World, value: str, name: str = "default") -> dict[str, Any]:
     return {
         "apiVersion": "security.istio.io/v1",
         "kind": "PeerAuthentication",
-        "metadata": {"name": "default", "namespace": world.namespace},
+        "metadata": {"name": name, "namespace": world.namespace},
         "spec": {"mtls": {"mode": value}},
     }
 
@@ -233,10 +233,10 @@ def permit() -> Permit:
     return Permit(task_id="permit", bundle="mtls@permissive", cluster="default")
 
 
-def secured(world: World) -> Run:
-    """A run of the phase mtls in its final stage, planned."""
+def secured(world: World, *names: str) -> Run:
+    """A run of the phase mtls in its final stage, planned; with the policies of these names, or one."""
     for stage, value in (("permissive", "PERMISSIVE"), ("strict", "STRICT")):
-        world.phase("mtls", [mode(world, value)], stage=stage)
+        world.phase("mtls", [mode(world, value, name) for name in names or ("default",)], stage=stage)
     run = Run()
     run.execute(Render(task_id="render", bundles=["mtls"], cluster="default"))
     run.execute(plan())
@@ -262,6 +262,12 @@ def test_a_strict_mesh_never_goes_back(world: World) -> None:
     before = world.writes()
     assert secured(world).execute(permit())["writes"] == {}
     assert (enforced(world), world.writes()) == ("STRICT", before)
+
+
+def test_a_policy_that_comes_later_does_not_open_a_strict_mesh(world: World) -> None:
+    secured(world).execute(Apply(task_id="enforce", bundle="mtls", cluster="default"))
+    secured(world, "default", "other").execute(permit())
+    assert enforced(world) == "STRICT"
 
 
 def test_what_a_run_leaves_behind_holds_no_credential(

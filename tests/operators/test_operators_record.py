@@ -48,6 +48,21 @@ def test_a_failed_task_is_in_it_with_its_sentence() -> None:
     assert document["apply"] is None
 
 
+def test_a_task_that_left_no_sentence_is_in_it_too() -> None:
+    """It was killed, marked as failed by hand, or ended by a limit of Airflow's own; the page would say done."""
+    run = Run()
+    run.states = {"apply": "failed", "gates": "upstream_failed"}
+    (failure,) = write(run)["failures"]
+    assert (failure["task"], failure["error"]) == ("apply", "Failed")
+
+
+def test_a_release_that_was_superseded_did_not_fail() -> None:
+    run = Run()
+    run.xcoms["follow", "outcome"] = {"outcome": "superseded", "message": "by a later push", "timeline": []}
+    run.states = {"follow": "failed"}
+    assert write(run, outcome="follow")["failures"] == []
+
+
 def test_the_outcome_of_a_release_is_in_it_even_if_the_task_failed() -> None:
     run = Run()
     run.xcoms["follow", "outcome"] = {"outcome": "rolled_back", "message": "5xx 20 > 1", "timeline": []}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,12 @@ def stopped(image: str, *, released: bool, outcome: str | None = None) -> dict[s
 
 
 GOOD = ended("web@1", "succeeded")
+
+
+def test_an_image_of_blanks_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MESHFLOW_HOME", str(tmp_path))
+    with pytest.raises(errors.NotFound):
+        Run(image=" ").execute(ChooseRollback(task_id="choose", service="web", cluster="default"))
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,15 @@ def test_a_push_neither_replaces_nor_drops_what_somebody_asked_for():
     assert "somebody asked for that one" in found.message
 
 
+def test_nothing_is_replaced_while_a_run_waits_that_somebody_asked_for():
+    """It would start in the middle of an analysis that nobody follows any more, and be refused."""
+    waiting = [Waiting("rollback", "sha256:2", pushed=False), Waiting("run-3", "sha256:3")]
+    running = Running("run-1", "sha256:1", "Progressing")
+    found = meet(PushPolicy.SUPERSEDE, "sha256:9", running=running, waiting=waiting)
+    assert (found.action, found.drop) == (Action.WAIT, ("run-3",))
+    assert meet(PushPolicy.SUPERSEDE, "sha256:9", running=running).action is Action.REPLACE
+
+
 @pytest.mark.parametrize("word", PushPolicy)
 def test_the_newest_digest_again_is_ignored(word):
     assert meet(word, "sha256:3", running=RUNNING, waiting=QUEUE).action is Action.IGNORE

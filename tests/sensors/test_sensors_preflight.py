@@ -107,8 +107,9 @@ def test_what_the_cluster_says_is_waited_for_with_the_requests_own_gates_kept(as
 def test_a_dry_run_says_what_stands_against_it_and_goes_on(asked, monkeypatch) -> None:
     sick = Verdicts.of(Verdict("istio.available", Result.FAIL, "there is no istiod"))
     monkeypatch.setattr(Preflight, "ask", lambda self, question: sick)
-    _, execute = preflight(GOOD, dry_run=True)
-    assert [verdict["result"] for verdict in execute()] == ["fail"]
+    run, execute = preflight(GOOD, dry_run=True)
+    assert [verdict["result"] for verdict in execute()] == ["pass", "pass", "fail"]
+    assert run.xcoms["preflight", "evidence"] == run.xcoms["preflight", "return_value"]
 
 
 def test_a_later_release_may_take_the_place_of_an_analysis_and_never_of_a_promotion() -> None:

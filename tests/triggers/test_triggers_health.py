@@ -103,7 +103,7 @@ async def test_a_cluster_that_cannot_be_asked_is_the_reason_and_not_a_missing_ob
     await until(lambda: requests(cluster, "list") > 0)
     clock.now = START + timedelta(minutes=5)
     (event,) = await task
-    assert event["status"] == "expired"
+    assert event["status"] == "blind"
     assert event["waiting"][0].startswith("an answer of the cluster (")
     assert "shop/a" not in str(event)
 

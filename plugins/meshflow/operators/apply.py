@@ -11,7 +11,7 @@ from airflow.sdk import Context
 from meshflow import errors
 from meshflow.operators import bundles
 from meshflow.operators.approve import APPROVED, NOTHING_TO_APPROVE
-from meshflow.operators.base import WRITTEN, MeshOperator
+from meshflow.operators.base import MeshOperator
 from meshflow.operators.plan import fingerprint, plan_one, summary, unasked
 
 if TYPE_CHECKING:
@@ -64,9 +64,7 @@ class Apply(MeshOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         """From the first stage on."""
-        noted = context["task_state_store"].get(WRITTEN)  # by an earlier try
-        written = {reference: str(action) for reference, action in noted.items()} if isinstance(noted, dict) else {}
-        return self._advance(context, first=0, written=written)
+        return self._advance(context, first=0, written=self.remembered(context))
 
     def resume(
         self, context: Context, event: Mapping[str, Any], *, stage: int, written: dict[str, str]

@@ -71,6 +71,11 @@ class MeshOperator(Reporting, BaseOperator):
         """What this task is for."""
         raise NotImplementedError(type(self).__name__)
 
+    def remembered(self, context: Context) -> dict[str, str]:
+        """What an earlier try of this task wrote."""
+        noted = context["task_state_store"].get(WRITTEN)
+        return {reference: str(action) for reference, action in noted.items()} if isinstance(noted, dict) else {}
+
     @contextmanager
     def remembering(self, context: Context, written: Mapping[str, str]) -> Iterator[None]:
         """What is written meanwhile stays known if the task fails: to its next try, and to the record."""

@@ -19,7 +19,7 @@ from meshflow.mesh.observation import RELEASE_ID
 from meshflow.mesh.timeline import Step, StepKind
 from meshflow.operators.ways import Ask, Found, Live, Order, Say, Way, by_health
 from meshflow.release.outcome import Outcome
-from meshflow.triggers.health import HealthTrigger
+from meshflow.triggers.health import BLIND, HealthTrigger
 
 if TYPE_CHECKING:
     from meshflow.clients.kube import Kube
@@ -81,7 +81,7 @@ class BlueGreen(Way):
 
     def conclude(self, event: Mapping[str, Any], found: Found | None, *, ask: Ask, say: Say) -> dict[str, Any]:
         """Switch and verify. Where the idle colour did not become healthy nothing is switched: users saw nothing."""
-        if not found or not found["release"]:
+        if not found or not found["release"] or event["status"] == BLIND:
             return by_health(event, found, service=self.service, ask=ask)
         healthy, now = event["status"] == "healthy", timezone.utcnow()
         release = _until(Release.from_json(found["release"]), now + SETTLE if healthy else now)

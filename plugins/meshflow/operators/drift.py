@@ -30,6 +30,7 @@ GATES = ("mtls", "injection", "traffic")
 SETTLE = 30.0  # seconds that these may take to pass: a pod that just starts is no drift
 PAUSE = 3.0  # seconds between two looks
 POLICY, STRICT = ("security.istio.io", "PeerAuthentication"), "STRICT"
+TO_THE_MODE = ("spec", "spec.mtls")  # a change there brings the whole block, its mode with it
 
 
 class Drifted(errors.Permanent):
@@ -106,7 +107,7 @@ class Remediate(DriftOperator):
                 field="approve",
                 way_out="Read the report of detect and start again without it, or run the phase: that asks",
             )
-        mesh, written = self.mesh, dict[str, str]()
+        mesh, written = self.mesh, self.remembered(context)
         with self.remembering(context, written):
             self.ask(lambda kube: self._repair(kube, mesh, context, written))
         return {"writes": written}
@@ -209,7 +210,8 @@ def takes_plain_text(planned: Planned) -> bool:
         and ((item.obj.get("spec") or {}).get("mtls") or {}).get("mode") == STRICT
     }
     return any(
-        entry.reference in strict and (not entry.changes or any(change.new == STRICT for change in entry.changes))
+        entry.reference in strict
+        and (not entry.changes or any(c.new == STRICT or c.path in TO_THE_MODE for c in entry.changes))
         for entry in planned.plan.writes
     )
 

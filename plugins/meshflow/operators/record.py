@@ -62,7 +62,9 @@ class Record(MeshOperator):
         ti, run, dag_id = context["ti"], context["dag_run"], context["dag"].dag_id
         states = ti.get_task_states(dag_id=dag_id, run_ids=[run.run_id]).get(run.run_id, {})
         tasks = sorted(task for task, state in states.items() if task != self.task_id and state not in NOT_RUN)
-        failures = [found for task in tasks if (found := ti.xcom_pull(task_ids=task, key=FAILURE))]
+        ended = ti.xcom_pull(task_ids=self.outcome, key=OUTCOME) if self.outcome in tasks else None
+        failed = {task for task in tasks if states[task] == "failed" and not (ended and task == self.outcome)}
+        failures = [found for task in tasks if (found := _failure(ti, task, failed=task in failed))]
         asked = [task for task in self.gates if task in tasks]
         gates = [verdict for task in asked for verdict in ti.xcom_pull(task_ids=task, key=EVIDENCE) or []]
         parts = {word: task for word, task in self.parts.items() if task in context["dag"].task_ids}
@@ -78,9 +80,17 @@ class Record(MeshOperator):
             },
             **{word: _lean(_left(ti, task)) if task in tasks else None for word, task in parts.items()},
             "gates": gates,
-            "outcome": ti.xcom_pull(task_ids=self.outcome, key=OUTCOME) if self.outcome in tasks else None,
+            "outcome": ended,
             "failures": failures,
         }
+
+
+def _failure(ti: Any, task: str, *, failed: bool) -> Any:
+    """The sentence of a failed task; one that was killed, marked, or ended by Airflow's own limits has left none."""
+    found = ti.xcom_pull(task_ids=task, key=FAILURE)
+    if found or not failed:
+        return found
+    return {"task": task, "error": "Failed", "message": f"{task} failed without a sentence of its own; see its log"}
 
 
 def _left(ti: Any, task: str) -> Any:

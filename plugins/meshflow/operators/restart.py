@@ -39,8 +39,9 @@ class Restart(MeshOperator):
         def after_wait() -> dict[str, Any]:
             from meshflow.operators import waits
 
-            waits.end(event, what=f"The batch that ended with {restarted[-1]}", ask=self.ask)
-            return self._next_batch(restarted)
+            with self.remembering(context, dict.fromkeys(restarted, "restart")):
+                waits.end(event, what=f"The batch that ended with {restarted[-1]}", ask=self.ask)
+                return self._next_batch(restarted)
 
         return self.reporting(context, after_wait)
 

@@ -33,7 +33,7 @@ class ChooseRollback(MeshOperator):
         from meshflow.release import record
 
         params = context["params"]
-        given = str(params.get("image") or "")
+        given = str(params.get("image") or "").strip()
         reason = str(params.get("reason") or f"rollback of {self.service}")
         chain = bundles.of_service(self.service)
         image = given or previous_image(record.read(store.records(chain)), cluster=self.cluster)

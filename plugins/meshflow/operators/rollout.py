@@ -150,14 +150,16 @@ class Follow(ServiceOperator):
 
     def _conclude(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         from meshflow.release.outcome import Outcome
+        from meshflow.triggers.health import BLIND
 
         found = context["ti"].xcom_pull(task_ids=self.release_task)
         try:
             decision = self.way().conclude(event, found, ask=self.ask, say=self.say)
         except (errors.Degraded, errors.WaitExpired) as problem:
             if found:  # a release that did not become healthy has ended too, and its record says how
-                wedged = {"outcome": Outcome.WEDGED.value, "message": str(problem), "timeline": []}
-                context["ti"].xcom_push(key=OUTCOME, value=wedged)
+                ended = Outcome.UNKNOWN if event.get("status") == BLIND else Outcome.WEDGED
+                told: dict[str, Any] = {"outcome": ended.value, "message": str(problem), "timeline": []}
+                context["ti"].xcom_push(key=OUTCOME, value=told)
             raise
         outcome = Outcome(decision["outcome"])
         context["ti"].xcom_push(key=OUTCOME, value=decision)

@@ -9,7 +9,8 @@
 
 A rollout that is being promoted is never interrupted: Flagger does not look for a new revision then, so pods that
 nobody analysed would take traffic until it has finished. Nor does a push replace or drop what somebody else asked for:
-a person who rolls back by hand must not lose to the next build.
+a person who rolls back by hand must not lose to the next build. Where such a run waits nothing is replaced: it would
+meet the Canary in the middle of an analysis that nobody follows any more.
 """
 
 from __future__ import annotations
@@ -80,11 +81,16 @@ def meet(policy: PushPolicy, digest: str, *, running: Running | None, waiting: S
     older = tuple(item.run_id for item in waiting if item.pushed)
     if policy is PushPolicy.REJECT:
         return Answer(Action.REFUSE, SENTENCES[Action.REFUSE])
-    if policy is PushPolicy.SUPERSEDE and running and running.pushed and running.phase not in UNTOUCHABLE:
+    by_hand = any(not item.pushed for item in waiting)
+    if policy is PushPolicy.SUPERSEDE and _replaceable(running) and not by_hand:
         return Answer(Action.REPLACE, SENTENCES[Action.REPLACE], older)
     if policy is PushPolicy.QUEUE:
         return Answer(Action.WAIT, SENTENCES[Action.WAIT])
     return Answer(Action.WAIT, _in_place_of(older, running), older)
+
+
+def _replaceable(running: Running | None) -> bool:
+    return running is not None and running.pushed and running.phase not in UNTOUCHABLE
 
 
 def _in_place_of(older: Sequence[str], running: Running | None) -> str:

@@ -11,6 +11,7 @@ from meshflow.gates import rollout
 from meshflow.gates.model import Verdict, Verdicts
 from meshflow.hooks import store
 from meshflow.operators import bundles
+from meshflow.operators.base import EVIDENCE
 from meshflow.sensors.gates import GateSensor
 
 
@@ -46,8 +47,10 @@ class Preflight(GateSensor):
         from meshflow.engine import gates
 
         verdicts = self.ask(lambda kube: gates.evaluate(kube, self.mesh, self.gates, self.options))
+        verdicts = Verdicts.of(self._of_request(context), verdicts)
         for verdict in verdicts:
             self.log.info("%s", verdict)
+        context["ti"].xcom_push(key=EVIDENCE, value=verdicts.to_json())
         return verdicts.to_json()
 
     def _conclude(self, context: Context, verdicts: Verdicts) -> list[dict[str, Any]]:

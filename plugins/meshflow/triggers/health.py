@@ -14,6 +14,9 @@ from meshflow.health.model import Health, Status
 from meshflow.objects.reference import Obj, Reference
 from meshflow.triggers.cluster import ClusterTrigger
 
+BLIND = "blind"
+"""The event's status where the deadline passed and the cluster could not be asked: nothing is known."""
+
 TOLD = 20
 """Objects that a line or a sentence names: one that names hundreds, at each change of one, is read by nobody."""
 
@@ -21,9 +24,9 @@ TOLD = 20
 class HealthTrigger(ClusterTrigger):
     """Fires once when all objects are `current`, when one is `degraded`, or at the deadline.
 
-    The event is {"status": "healthy" | "degraded" | "expired", "waiting": [...], "broken": [...]}; each line names an
-    object and says what about it, numbers included. Where it did not end well, `unhealthy` has the references of these
-    objects. Every change of what is waited for is a line in the task's log.
+    The event is {"status": "healthy" | "degraded" | "expired" | BLIND, "waiting": [...], "broken": [...]}; each line
+    names an object and says what about it, numbers included. Where it did not end well, `unhealthy` has the references
+    of these objects. Every change of what is waited for is a line in the task's log.
     """
 
     def __init__(self, *, cluster: str, deadline: str, references: Iterable[Iterable[str | None]]) -> None:
@@ -68,7 +71,7 @@ class HealthTrigger(ClusterTrigger):
         return {reference: judge.judge(seen.get(reference)) for reference in self.references}
 
     def blind(self, why: str) -> dict[str, Any]:
-        return {"status": "expired", "waiting": [f"an answer of the cluster ({why})"], "broken": []}
+        return {"status": BLIND, "waiting": [f"an answer of the cluster ({why})"], "broken": []}
 
 
 def raise_unless_healthy(event: Mapping[str, Any], *, what: str, reasons: Sequence[str] = ()) -> None:
