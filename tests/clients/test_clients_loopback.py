@@ -8,11 +8,12 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from meshflow import declared, settings
-from meshflow.clients import charts, registry
-from meshflow.errors import InvalidInput, NotFound, Unreachable
+from meshflow.clients import charts, registry, web
+from meshflow.errors import InvalidInput, NotFound, Unreachable, Untrusted
 from sandbox.charts.repository import Repository
 from sandbox.clock import Clock
 from sandbox.registry import Registry
@@ -105,3 +106,10 @@ async def test_a_proxy_that_does_not_answer_is_named_and_its_password_is_not(mon
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1:9 does not answer: "):
         await registry.resolve("reg.example.com/a/b:1", registries=lambda host: "http://127.0.0.1:9")
+
+
+def test_a_certificate_that_is_not_trusted_is_not_tried_again() -> None:
+    problem = httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate")
+    error = web.unreachable(problem, "https://reg.example.com/v2/", way_out="Try later")
+    assert isinstance(error, Untrusted)
+    assert "SSL_CERT_FILE" in str(error)

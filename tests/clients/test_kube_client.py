@@ -392,3 +392,14 @@ async def test_what_answers_without_json_is_no_kubernetes(fake: tuple[FakeApi, K
     api.on("GET", "/version", web.Response(text="<html>hello</html>"))
     with pytest.raises(errors.Rejected, match="is the address that of a Kubernetes API"):
         await kube.version()
+
+
+async def test_a_webhook_that_fails_after_other_trouble_ends_with_its_own_words(fake):
+    """As when API server and istiod start again together: each failure has its own patience."""
+    api, kube = fake
+    hook = status(500, "InternalError", 'failed calling webhook "x": no endpoints available')
+    busy = status(503, "ServiceUnavailable", "shutting down")
+    api.on("PATCH", POD_PATH, busy, busy, hook)
+    with pytest.raises(errors.ServerBusy, match="failed calling webhook"):
+        await kube.apply(POD_OBJ, manager="meshflow")
+    assert kube.requests["apply"] == 3

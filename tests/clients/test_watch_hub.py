@@ -8,12 +8,13 @@ from contextlib import aclosing, asynccontextmanager, nullcontext
 from typing import Any
 
 import pytest
+from kubernetes_asyncio.client import ApiClient, Configuration
 
 from meshflow import errors
 from meshflow.clients.kube import Kube
-from meshflow.clients.watch import WatchHub
+from meshflow.clients.watch import View, WatchHub
 from meshflow.objects.reference import Reference
-from tests.clients.fake_api import FakeApi, listing, reset, running, status, watch
+from tests.clients.fake_api import FakeApi, listing, ok, reset, running, status, watch
 from tests.conftest import PATIENCE
 
 Obj = dict[str, Any]
@@ -314,3 +315,52 @@ async def test_a_dead_server_is_asked_less_and_less() -> None:
             assert isinstance(view.trouble, errors.Unreachable)
         await hub.close()
         assert pauses[:4] == [1.0, 2.0, 4.0, 8.0]
+
+
+def version(view: View) -> str:
+    """Of the pod `a` as it is seen; empty while it is not."""
+    found = (view.current() or {}).get(A)
+    return str(found["metadata"]["resourceVersion"]) if found else ""
+
+
+async def test_a_refused_neighbour_does_not_silence_a_watch(scene: Scene) -> None:
+    """The refusal closes the client that both listen through, and a reader of aiohttp's is not told of that."""
+    hang = asyncio.Event()
+    first, second = watch(event("MODIFIED", "a", "2"), hang=hang), watch(hang=hang)
+    scene.api.on("GET", PATH, listing(pod("a", "1")), first, listing(pod("a", "3")), second)
+    scene.api.on("GET", "/api/v1/namespaces/shop/events", status(403, "Forbidden", "you may not"))
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Kube]:
+        async with ApiClient(Configuration(host=scene.api.url)) as client:
+            yield Kube(client, cluster="fake")
+
+    async def patiently(_: float) -> None:
+        await asyncio.Event().wait()
+
+    hub = WatchHub(opened, sleep=patiently)
+    try:
+        async with hub.following([A]) as view:
+            await turns(lambda: version(view) == "2")
+            async with hub.following([Reference("", "Event", "shop", "e")]):
+                await turns(lambda: version(view) == "3")
+                assert view.trouble is None
+    finally:
+        hang.set()
+        await hub.close()
+
+
+async def test_a_kind_is_watched_in_the_version_that_the_cluster_serves(scene: Scene) -> None:
+    """Where a plan finds an object a wait has to find it too."""
+    group = "gateway.networking.k8s.io"
+    kind = {"group": group, "version": "v1beta1", "kind": "HTTPRoute"}
+    version = {
+        "version": "v1beta1",
+        "resources": [{"resource": "httproutes", "responseKind": kind, "scope": "Namespaced"}],
+    }
+    scene.api.on("GET", "/api", ok({"items": []}))
+    scene.api.on("GET", "/apis", ok({"items": [{"metadata": {"name": group}, "versions": [version]}]}))
+    scene.api.on("GET", f"/apis/{group}/v1beta1/namespaces/shop/httproutes", listing(pod("a", "1")), watch())
+    route = Reference(group, "HTTPRoute", "shop", "a")
+    async with scene.hub.following([route]) as view:
+        await turns(lambda: (view.current() or {}).get(route) is not None)

@@ -187,6 +187,21 @@ async def test_what_leads_nowhere_is_one_sentence_about_the_connection(
     assert "\n" not in str(failure.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["", "hello", "- a", "a: {b\nc: [", "users: null\n", "clusters: [{name: home, cluster: {}}]\n", "clusters: [3]\n"],
+)
+async def test_a_kubeconfig_that_is_not_whole_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    """An empty one is seen, too, while somebody writes it anew."""
+    whole = "apiVersion: v1\nkind: Config\ncurrent-context: home\ncontexts: [{name: home, context: {cluster: home}}]\n"
+    file = tmp_path / "kubeconfig"
+    file.write_text(whole + text if text.startswith(("users", "clusters")) else text)
+    with pytest.raises(errors.InvalidInput, match="kube_config_path: does not lead to a cluster"):
+        await answers(connect(monkeypatch, kube_config_path=str(file)))
+
+
 async def test_a_connection_that_does_not_exist_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(CONNECTION, raising=False)
     with pytest.raises(errors.InvalidInput, match=r"kubernetes_default: does not exist.*Admin > Connections"):

@@ -58,3 +58,10 @@ def test_a_key_that_a_manifest_leaves_out_counts_as_equal() -> None:
     obj = {"ports": [{"port": 80, "nodePort": 0}, {"port": 81, "nodePort": 0}]}
     paths.remove(obj, paths.parse('ports[port=81,protocol="TCP"].nodePort'))
     assert obj == {"ports": [{"port": 80, "nodePort": 0}, {"port": 81}]}
+
+
+def test_an_item_that_says_its_protocol_goes_before_one_that_leaves_it_out():
+    """TCP is what is meant where none is given; what is said of the other port must not be done to this one."""
+    items = [{"port": 53}, {"port": 53, "protocol": "UDP"}]
+    assert paths.position_of(items, paths.Keyed((("port", 53), ("protocol", "UDP")))) == 1
+    assert paths.position_of(items, paths.Keyed((("port", 53), ("protocol", "TCP")))) == 0

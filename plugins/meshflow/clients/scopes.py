@@ -34,6 +34,7 @@ class Scope:
         self.synced = False  # listed at least once
         self.trouble: MeshflowError | None = None  # why the state may be old; None while the watch works
         self.client: Kube | None = None  # through which it listens
+        self.watching: asyncio.Timeout | None = None  # running out ends its watch
         self.watched_since: float | None = None  # by the hub's clock; None before the first watch after a failure
         self.followers = 0
         self.task: asyncio.Task[None] | None = None

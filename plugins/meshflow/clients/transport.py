@@ -100,7 +100,7 @@ class Transport:
             try:
                 return await self._send_once(request, accept)
             except Temporary as error:
-                if attempt == _patience(error) or not _may_repeat(request, error):
+                if attempt >= _patience(error) or not _may_repeat(request, error):
                     raise
                 await self._pause(attempt, error)
         raise AssertionError("the loop either returns or raises")

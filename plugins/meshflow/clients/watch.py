@@ -178,22 +178,36 @@ class WatchHub:
         kube = scope.client = await self._connect()
         group, name, namespace = scope.key
         kind = await self._kind(kube, Reference(group, name, namespace, ""))
-        listing = await kube.list(kind, namespace=namespace)
+        try:
+            listing = await kube.list(kind, namespace=namespace)
+        except NotFound:
+            other = await kube.another_version(kind.reference(namespace, ""))  # as engine/reading.py does
+            if other is None:
+                raise
+            kind = await kube.kind_of(kind.reference(namespace, ""), version=other)
+            listing = await kube.list(kind, namespace=namespace)
         scope.replace(listing.items)
         self._ring()
         version, until = listing.resource_version, self._clock() + self._resync
         scope.watched_since = self._clock()
-        while self._clock() < until:
+        while self._clock() < until and kube is self._client:
             version = await self._watch_once(kube, scope, kind, version)
 
     async def _watch_once(self, kube: Kube, scope: Scope, kind: Kind, version: str) -> str:
         began = self._clock()
         events = kube.watch(kind, namespace=scope.key[2], resource_version=version, timeout=self._rotation)
-        async with aclosing(events):
-            async for event in events:
-                version = event.obj["metadata"].get("resourceVersion", version)
-                if scope.take(event):
-                    self._ring()
+        try:
+            async with asyncio.timeout(None) as scope.watching, aclosing(events):
+                async for event in events:
+                    version = event.obj["metadata"].get("resourceVersion", version)
+                    if scope.take(event):
+                        self._ring()
+        except TimeoutError:
+            if kube is self._client:
+                raise
+            return version  # the client was closed: the scope listens through the next one
+        finally:
+            scope.watching = None
         if self._clock() - began < 1:  # a server that ends every watch at once must not be hammered
             await self._sleep(1 + self._jitter())
         return version
@@ -218,6 +232,9 @@ class WatchHub:
         async with self._opening:
             if client is not None and client is self._client and not unless():
                 self._client = None
+                for scope in self._scopes.values():  # a reader of aiohttp's is not woken when its connection is closed
+                    if scope.client is client and scope.watching and not scope.watching.expired():
+                        scope.watching.reschedule(asyncio.get_running_loop().time())
                 await self._stack.aclose()
 
     def _ring(self) -> None:

@@ -23,6 +23,7 @@ from meshflow.errors import (
     ServerBusy,
     Unauthorized,
     Unreachable,
+    Untrusted,
     shorten,
 )
 
@@ -74,13 +75,17 @@ def made(make: Callable[[], C]) -> C:
         ) from error
 
 
-def unreachable(error: httpx.RequestError, url: str | httpx.URL, *, way_out: str) -> Unreachable:
-    """The error for no answer at all, or none that HTTP knows: cut off, not unpackable, redirected in a circle."""
+def unreachable(error: httpx.RequestError, url: str | httpx.URL, *, way_out: str) -> Unreachable | Untrusted:
+    """The error for no answer at all, or none that HTTP knows: cut off, not unpackable, redirected in a circle.
+
+    Untrusted for a certificate that is not accepted: waiting does not mend it.
+    """
     silent = isinstance(error, httpx.TransportError)
     what = "does not answer" if silent else "does not answer in a way that can be read"
     problem = str(error).rstrip(".") or type(error).__name__
     if "CERTIFICATE_VERIFY_FAILED" in problem:
         way_out = "If the certificate is of your own authority, name that in SSL_CERT_FILE for all workers"
+        return Untrusted(f"{bare(url)} {what}{_through(url)}: {problem}. {way_out}", target=bare(url))
     return Unreachable(f"{bare(url)} {what}{_through(url)}: {problem}. {way_out}", target=bare(url))
 
 

@@ -97,6 +97,7 @@ class ClusterHook(BaseHook):
         return api_client
 
     async def _configuration(self, extras: Mapping[str, Any]) -> Any:
+        import yaml
         from kubernetes_asyncio import client, config
 
         chosen = [name for name in SOURCES if _set(extras.get(name))]
@@ -118,6 +119,8 @@ class ClusterHook(BaseHook):
             ) from problem
         except (config.ConfigException, OSError, ValueError) as problem:
             raise self._invalid(f"does not lead to a cluster: {problem}", _source(extras)) from problem
+        except (yaml.YAMLError, TypeError, AttributeError, AssertionError) as problem:  # the library checks little
+            raise self._invalid("does not lead to a cluster: it is no whole kubeconfig", _source(extras)) from problem
         if _set(extras.get("disable_verify_ssl")):
             configuration.verify_ssl = False
         return configuration

@@ -98,8 +98,9 @@ def position_of(items: list[Any], step: Step) -> int | None:
     """Where in a list the step points to; None when there is no such item."""
     match step:
         case Keyed(keys):
-            matching = (index for index, item in enumerate(items) if isinstance(item, dict) and _has_keys(item, keys))
-            return next(matching, None)
+            matching = [index for index, item in enumerate(items) if isinstance(item, dict) and _has_keys(item, keys)]
+            whole = [index for index in matching if all(name in items[index] for name, _ in keys)]
+            return next(iter(whole or matching), None)  # one that says its protocol goes before one that leaves it out
         case Valued(value):
             return items.index(value) if value in items else None
         case int():

@@ -14,8 +14,9 @@ CRDS = ("alertproviders.flagger.app", "canaries.flagger.app", "metrictemplates.f
 
 
 async def ask(kube: Kube, mesh: Mesh, options: Options) -> list[Verdict]:
-    source = next(item for _, _, item in mesh.chart_sources() if item.chart == "flagger/flagger")
-    deployment = await kube.get(Reference("apps", "Deployment", source.namespace, source.release))
+    source = next((item for _, _, item in mesh.chart_sources() if item.name == "flagger"), None)
+    where = Reference("apps", "Deployment", source.namespace, source.release) if source else None
+    deployment = await kube.get(where) if where else None
     verdicts = [
         istio.crds_established(await observing.items(kube, *CRD), expected=CRDS, gate="flagger.crds"),
         flagger.available(deployment),
