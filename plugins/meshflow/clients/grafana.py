@@ -17,14 +17,6 @@ class DataSource(NamedTuple):
     url: str
 
 
-class Dashboard(NamedTuple):
-    """A dashboard by its title."""
-
-    uid: str
-    title: str
-    folder: str
-
-
 class Verdict(NamedTuple):
     """What Grafana's own check of a data source says."""
 
@@ -33,15 +25,10 @@ class Verdict(NamedTuple):
 
 
 class Grafana:
-    """One Grafana behind a door. Credentials, where it wants any, are the door's headers."""
+    """One Grafana behind a door, which has logged in where Grafana wants that."""
 
     def __init__(self, door: Door) -> None:
         self._door = door
-
-    @property
-    def name(self) -> str:
-        """Where it is, for messages."""
-        return self._door.name
 
     async def health(self) -> dict[str, str]:
         """`database` (ok), `version`; Temporary while it starts."""
@@ -65,8 +52,3 @@ class Grafana:
             raise doors.refusal(self._door, path, response)
         ok = response.status < 300 and str(answer.get("status", "OK")).upper() == "OK"
         return Verdict(ok, str(answer.get("message", "")))
-
-    async def search(self, query: str = "") -> list[Dashboard]:
-        """The dashboards whose title matches."""
-        answer = await doors.json_of(self._door, "api/search", params={"query": query, "type": "dash-db"})
-        return [Dashboard(one["uid"], one["title"], one.get("folderTitle", "")) for one in answer]

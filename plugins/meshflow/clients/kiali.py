@@ -10,15 +10,10 @@ from meshflow.clients.door import Door
 
 
 class Kiali:
-    """One Kiali behind a door; `root` is its `web_root`. A token is the door's header."""
+    """One Kiali behind a door; `root` is its `web_root`."""
 
     def __init__(self, door: Door, *, root: str = "/kiali") -> None:
         self._door, self._root = door, root.strip("/")
-
-    @property
-    def name(self) -> str:
-        """Where it is, for messages."""
-        return self._door.name
 
     async def status(self) -> dict[str, Any]:
         """`status` (version and state of Kiali) and `externalServices` as Kiali reports them."""

@@ -35,20 +35,12 @@ class Prometheus:
     def __init__(self, door: Door) -> None:
         self._door = door
 
-    @property
-    def name(self) -> str:
-        """Where it is, for messages."""
-        return self._door.name
-
-    async def query(self, promql: str, *, time: float | None = None) -> list[Sample]:
+    async def query(self, promql: str) -> list[Sample]:
         """An instant query; the empty list when there is no data. A scalar is one sample without labels.
 
         Raises Rejected for a query that Prometheus refuses, with its words.
         """
-        params = {"query": promql}
-        if time is not None:
-            params["time"] = str(time)
-        data = await self._data("api/v1/query", params)
+        data = await self._data("api/v1/query", {"query": promql})
         if data["resultType"] == "scalar":
             return [_sample({}, data["result"])]
         return [_sample(series["metric"], series["value"]) for series in data["result"]]
@@ -66,10 +58,6 @@ class Prometheus:
             )
             for target in data.get("activeTargets", ())
         ]
-
-    async def ready(self) -> bool:
-        """Whether it is ready to answer; False while it starts. Unreachable when it does not answer at all."""
-        return (await self._door.ask(Question("-/ready"))).status == 200
 
     async def _data(self, path: str, params: Mapping[str, str]) -> Any:
         response = await self._door.ask(Question(path, params))
