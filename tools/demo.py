@@ -290,18 +290,29 @@ def _stop_running() -> int:
 def _told(story: Story, *, stay: bool) -> int:
     try:
         story.tell()
-    except (Unexpected, ProcessError, TimeoutError, httpx.HTTPError) as problem:
+        story.told = True
         story.summary.print(story.console)
-        story.console.print(f"[bold red]Not as expected:[/bold red] {problem}", highlight=False)
+        story.say("[bold green]Everything happened as expected.[/bold green]")
+        if stay:
+            login = f"user {USER}, password {story.stack.password}"
+            story.say(f"Airflow: {story.stack.url} ({login}); Ctrl-C stops everything")
+            _wait_for_ctrl_c(story.check_alive)
+    except (Unexpected, ProcessError, TimeoutError, httpx.HTTPError) as problem:
+        if not story.told:
+            story.summary.print(story.console)
+        story.console.print(f"[bold red]Not as expected:[/bold red] {_sentence(story, problem)}", highlight=False)
         story.say(f"logs are below {_short(story.stack.home / 'logs')}")
         return 1
-    story.told = True
-    story.summary.print(story.console)
-    story.say("[bold green]Everything happened as expected.[/bold green]")
-    if stay:
-        story.say(f"Airflow: {story.stack.url} (user {USER}, password {story.stack.password}); Ctrl-C stops everything")
-        _wait_for_ctrl_c(story.check_alive)
     return 0
+
+
+def _sentence(story: Story, problem: Exception) -> str:
+    """What is wrong: a request that got no answer does not say that the part it was for has died."""
+    if not isinstance(problem, httpx.HTTPError):
+        return str(problem)
+    dead = story.stack.dead()
+    what = f"{', '.join(dead)} ended by itself" if dead else "Airflow or the cluster gave no answer"
+    return f"{what}: {str(problem) or type(problem).__name__}"
 
 
 def _wait_for_ctrl_c(check: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""What `make demo` ends with: a table of what happened, with objects, gates and times, and why something failed."""
+"""What `make demo` ends with: a table of what happened, with objects, gates and times."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 
-from meshflow.clients.kube import Kube
+from meshflow.clients.kube import Kube, Listing
 from meshflow.clients.scopes import EVERY, Observation, Scope, ScopeKey, View, key_of
 from meshflow.clients.statuses import Expired
 from meshflow.errors import MeshflowError, NotFound, Permanent, Temporary
@@ -176,22 +176,27 @@ class WatchHub:
     async def _listen(self, scope: Scope) -> None:
         """List, then watch until it is time to resync; raises what ends it earlier."""
         kube = scope.client = await self._connect()
-        group, name, namespace = scope.key
-        kind = await self._kind(kube, Reference(group, name, namespace, ""))
-        try:
-            listing = await kube.list(kind, namespace=namespace)
-        except NotFound:
-            other = await kube.another_version(kind.reference(namespace, ""))  # as engine/reading.py does
-            if other is None:
-                raise
-            kind = await kube.kind_of(kind.reference(namespace, ""), version=other)
-            listing = await kube.list(kind, namespace=namespace)
+        kind, listing = await self._list(kube, scope)
         scope.replace(listing.items)
         self._ring()
         version, until = listing.resource_version, self._clock() + self._resync
         scope.watched_since = self._clock()
         while self._clock() < until and kube is self._client:
             version = await self._watch_once(kube, scope, kind, version)
+
+    async def _list(self, kube: Kube, scope: Scope) -> tuple[Kind, Listing]:
+        """All objects of a scope; in another version where the cluster does not serve ours, as a plan reads them."""
+        group, name, namespace = scope.key
+        reference = Reference(group, name, namespace, "")
+        kind = await self._kind(kube, reference)
+        try:
+            return kind, await kube.list(kind, namespace=namespace)
+        except NotFound:
+            other = await kube.another_version(reference)
+            if other is None:
+                raise
+            kind = await kube.kind_of(reference, version=other)
+            return kind, await kube.list(kind, namespace=namespace)
 
     async def _watch_once(self, kube: Kube, scope: Scope, kind: Kind, version: str) -> str:
         began = self._clock()

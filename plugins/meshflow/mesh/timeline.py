@@ -242,9 +242,9 @@ _ORDER = {kind: place for place, kind in enumerate(StepKind)}
 def _place(step: Step) -> tuple[datetime, int, float, int, str]:
     """Where a step belongs. Of one second's weights those that rise come first: back to the primary is the end."""
     weight = step.value if step.kind is StepKind.WEIGHT and step.value is not None else 0.0
-    back = _BACK.search(step.message) is not None
-    second = step.time.replace(microsecond=0)
-    return (second, _ORDER[step.kind], 200.0 - weight if back else weight, step.count, step.message)
+    if _BACK.search(step.message):
+        weight = 200 - weight  # after every weight that rises, and the lower the later
+    return (step.time.replace(microsecond=0), _ORDER[step.kind], weight, step.count, step.message)
 
 
 def _numbers(found: Mapping[str, str | None]) -> tuple[float | None, float | None, str]:
